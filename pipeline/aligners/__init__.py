@@ -1,0 +1,1 @@
+"""Forced aligners behind the `Aligner` protocol: embedded HMM-GMM, MFA, imported TextGrids."""

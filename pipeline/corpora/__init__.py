@@ -1,0 +1,1 @@
+"""One module for each published corpus, each behind the `Corpus` protocol."""

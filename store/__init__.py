@@ -1,0 +1,1 @@
+"""Vocabulary and memory: records, arrays, snapshots and the readers of them."""

@@ -1,0 +1,53 @@
+"""Named errors: each says what was expected, what was found and what to do, in one line."""
+
+
+class PhonanchorError(Exception):
+    """An error a user can act on; the command line prints it as one line and exits with code 2.
+
+    Parameters
+    ----------
+    expected, found, remedy
+        Short clauses without a final full stop, e.g. ``"a folder of EMO-DB"``, ``"no wav/ in x"``,
+        ``"pass --corpora with the parent folder"``.
+    """
+
+    def __init__(self, expected: str, found: str, remedy: str) -> None:
+        self.expected, self.found, self.remedy = expected, found, remedy
+        super().__init__(expected, found, remedy)  # all three, so that the error survives pickling by Dask
+
+    def __str__(self) -> str:
+        """Return the whole message on one line, whatever the clauses contain."""
+        clauses = (f"expected {self.expected}", f"found {self.found}", f"to mend it: {self.remedy}")
+        return "; ".join(" ".join(clause.split()) for clause in clauses)
+
+
+class ConfigurationError(PhonanchorError):
+    """A setting, name or command-line argument that is not valid."""
+
+
+class CorpusError(PhonanchorError):
+    """A corpus that is missing, empty or not laid out as published."""
+
+
+class AudioError(PhonanchorError):
+    """One audio file that cannot be used; ingest turns it into a quarantine row."""
+
+
+class AlignmentError(PhonanchorError):
+    """An aligner, its model, its language or its phone set that cannot serve."""
+
+
+class ExtractionError(PhonanchorError):
+    """A feature extractor or encoder that cannot serve."""
+
+
+class StoreError(PhonanchorError):
+    """A store that is missing, damaged, locked, unwritable or of another format version."""
+
+
+class TrainingError(PhonanchorError):
+    """An experiment that cannot be run as asked."""
+
+
+class SplitError(TrainingError):
+    """A split that shares speakers, texts or audio where it must not."""

@@ -1,0 +1,1 @@
+"""From a snapshot to scored experiments: anchors, models, training, statistics, reports."""

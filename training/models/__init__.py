@@ -1,0 +1,1 @@
+"""One module for each model, whole and readable in one sitting."""
