@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class System:
     """One row of the result table: a model with everything that distinguishes it from the other rows.
 
-    ``model`` is one of ``linear``, ``CL``, ``BA-CL``, ``WA-CL``, ``GA-CL``, ``RA-CL``, ``AGA-CL``;
-    ``anchor_labels`` is ``none``, ``pseudo`` or ``oracle_val``; ``standardisation`` is ``none`` or ``speaker``.
+    ``model`` is ``linear``, ``CL``, ``BA-CL``, ``WA-CL``, ``GA-CL``, ``RA-CL`` or ``AGA-CL``;
+    ``anchor_labels`` is ``none``, ``pseudo`` or ``oracle_val``; ``standardisation`` ``none`` or ``speaker``.
     """
 
     model: str
@@ -41,8 +41,8 @@ class Prediction:
 class AnchorScore:
     """Similarity of one vowel of one emotion in both languages, in one fold, seed and label mode.
 
-    ``cosine``, ``euclidean`` and ``combined`` are NaN and ``absent`` says on which side where a language lacks
-    the vowel (``source``, ``target``, ``both`` or empty); ``chosen`` lists the sets that hold it, e.g. ``BA,GA``.
+    Where a language lacks the vowel, ``cosine``, ``euclidean`` and ``combined`` are NaN and ``absent`` says
+    which (``source``, ``target``, ``both``, else empty); ``chosen`` lists the sets that hold it, e.g. ``BA,GA``.
     """
 
     system: str
