@@ -42,7 +42,7 @@ class AnchorScore:
     """Similarity of one vowel of one emotion in both languages, in one fold, seed and label mode.
 
     Where a language lacks the vowel, ``cosine``, ``euclidean`` and ``combined`` are NaN and ``absent`` says
-    which (``source``, ``target``, ``both``, else empty); ``chosen`` lists the sets that hold it, e.g. ``BA,GA``.
+    which (``source``, ``target``, ``both``, else empty); ``chosen`` lists the sets that hold it: ``BA,GA``.
     """
 
     system: str
