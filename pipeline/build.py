@@ -1,0 +1,307 @@
+"""Carries out a plan, in this process or on Dask workers, and commits the result; owns the Dask scheduler."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+
+import dask
+from dask.system import CPU_COUNT
+from distributed import Client, LocalCluster, as_completed
+from distributed.scheduler import KilledWorker
+
+from features.extractor import Extractor
+from pipeline.plan import BuildPlan, Limits, WorkItem, plan
+from pipeline.tally import BuildReport, Progress, Tally
+from pipeline.work import Job, Receipt, run_item
+from store.catalogue import Commit, Store, StoreWriter
+from store.digests import Json
+from store.errors import ConfigurationError
+from store.records import Alignment, Utterance
+
+CONNECT_SECONDS = 30
+"""How long to wait for an existing scheduler, and for its first worker."""
+
+JOBS_PER_WORKER = 3
+"""Work items handed to the scheduler at a time: keeps workers busy and the scheduler's memory flat."""
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+ProgressCallback = Callable[[Progress], None]
+Runner = Callable[[Iterable[Job]], Iterator[tuple[Job, Receipt | None]]]
+"""Runs jobs and yields each with its receipt as it finishes, or with None where its worker died of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildInputs:
+    """What a build starts from.
+
+    ``alignments`` are by utterance id; ``roots`` are the corpus folders that `Utterance.path` is relative to;
+    ``manifest`` and ``alignment_tables`` (by corpus) are the digests under which the store holds them.
+    """
+
+    utterances: Sequence[Utterance]
+    alignments: Mapping[str, Alignment]
+    roots: Mapping[str, Path]
+    manifest: str
+    alignment_tables: Mapping[str, str]
+    lineage: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuilt:
+    """A finished rebuild: the commit and what led to it."""
+
+    commit: Commit
+    report: BuildReport
+
+
+def rebuild(
+    store: Store,
+    inputs: BuildInputs,
+    extractors: Sequence[Extractor],
+    *,
+    workers: int = 0,
+    scheduler: str | None = None,
+    progress: ProgressCallback | None = None,
+    limits: Limits | None = None,
+) -> Rebuilt:
+    """Plan, compute what is missing, and commit a snapshot of the inputs; the store is held exclusively.
+
+    Rows that cannot be computed are left out of the snapshot and listed in the report. Where nothing is
+    missing, no worker starts. A run that was killed goes on where it stopped: finished work items stay.
+
+    Raises
+    ------
+    ConfigurationError
+        If a corpus has no folder, a derived feature lacks its parent, or the scheduler cannot be reached.
+    StoreError
+        If another build holds the store, or the store cannot be read or written.
+    """
+    with store.writer() as writer:
+        report = build(
+            store,
+            writer,
+            inputs,
+            extractors,
+            workers=workers,
+            scheduler=scheduler,
+            progress=progress,
+            limits=limits,
+        )
+        commit = writer.commit(
+            manifest=inputs.manifest,
+            alignments=inputs.alignment_tables,
+            wanted=report.obtained,
+            lineage=inputs.lineage,
+        )
+    return Rebuilt(commit=commit, report=report)
+
+
+def build(
+    store: Store,
+    writer: StoreWriter,
+    inputs: BuildInputs,
+    extractors: Sequence[Extractor],
+    *,
+    workers: int = 0,
+    scheduler: str | None = None,
+    progress: ProgressCallback | None = None,
+    limits: Limits | None = None,
+) -> BuildReport:
+    """Compute the missing rows of ``inputs`` into the store, without committing; see `rebuild`.
+
+    ``workers`` is the number of worker processes, 0 for this process; ``scheduler``, the address of a running
+    Dask scheduler, takes their place. Its workers must see the store and the corpora under the same paths.
+    """
+    planned = plan_build(writer, inputs, extractors, limits=limits)
+    tally = Tally(planned)
+    if planned.items:
+        bench = _Bench(store, writer, inputs, _in_order(extractors, planned))
+        with _runner(workers, scheduler) as run:
+            died = bench.run(planned.items, run, tally, progress)
+            # An innocent item may have shared its worker with a fatal one: each recording is tried alone.
+            alone = [WorkItem(corpus=i.corpus, recordings=(r,)) for i in died for r in i.recordings]
+            for item in bench.run(alone, run, tally, progress):
+                tally.give_up(item, "the worker process died on this recording")
+    return tally.report({utterance.id: utterance.path for utterance in inputs.utterances})
+
+
+def plan_build(
+    writer: StoreWriter, inputs: BuildInputs, extractors: Sequence[Extractor], *, limits: Limits | None = None
+) -> BuildPlan:
+    """Return the plan of ``inputs`` against what the store holds."""
+    specs = [extractor.spec for extractor in extractors]
+    corpora = sorted({utterance.corpus for utterance in inputs.utterances})
+    placed = {(spec.digest, corpus): writer.placed(spec, corpus) for spec in specs for corpus in corpora}
+    return plan(inputs.utterances, inputs.alignments, specs, placed, limits=limits)
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """Where work items become jobs: each gets its place in the store and what it needs to run anywhere."""
+
+    store: Store
+    writer: StoreWriter
+    inputs: BuildInputs
+    extractors: tuple[Extractor, ...]
+
+    def run(
+        self, items: Sequence[WorkItem], run: Runner, tally: Tally, progress: ProgressCallback | None
+    ) -> list[WorkItem]:
+        """Run all items, longest first so that workers end together; return those that killed a worker."""
+        died = []
+        for job, receipt in run(sorted(self._jobs(items), key=lambda job: -job.item.seconds)):
+            if receipt is None:
+                died.append(job.item)
+                continue
+            tally.add(job.item.corpus, receipt)
+            if progress is not None:
+                progress(tally.progress())
+        return died
+
+    def _jobs(self, items: Sequence[WorkItem]) -> list[Job]:
+        roots = {item.corpus: self._root(item.corpus) for item in items}
+        starts = self._reserve(items)
+        return [
+            Job(
+                item=item,
+                root=roots[item.corpus],
+                store=str(self.store.path),
+                extractors=self.extractors,
+                starts=places,
+            )
+            for item, places in zip(items, starts, strict=True)
+        ]
+
+    def _reserve(self, items: Sequence[WorkItem]) -> list[dict[str, int]]:
+        """Return the start row of each item by spec digest; row counts follow from the frame laws."""
+        starts: list[dict[str, int]] = [{} for _ in items]
+        rows = [item.rows() for item in items]
+        for extractor in self.extractors:
+            spec = extractor.spec
+            identity = spec.digest
+            for corpus in sorted({item.corpus for item in items}):
+                mine = [i for i, item in enumerate(items) if item.corpus == corpus and rows[i].get(identity)]
+                places = self.writer.reserve(spec, corpus, [rows[i][identity] for i in mine]) if mine else ()
+                for i, start in zip(mine, places, strict=True):
+                    starts[i][identity] = start
+        return starts
+
+    def _root(self, corpus: str) -> str:
+        root = self.inputs.roots.get(corpus)
+        if root is None:
+            raise ConfigurationError(
+                f"the folder of corpus {corpus}", "none", "name the folder of every corpus"
+            )
+        return str(Path(root).resolve())
+
+
+def _in_order(extractors: Sequence[Extractor], planned: BuildPlan) -> tuple[Extractor, ...]:
+    by_digest = {extractor.spec.digest: extractor for extractor in extractors}
+    return tuple(by_digest[spec.digest] for spec in planned.specs)
+
+
+@contextmanager
+def _runner(workers: int, scheduler: str | None) -> Iterator[Runner]:
+    """Open what runs the jobs: a running scheduler, own worker processes, or this process."""
+    if scheduler is not None:
+        with _connected(scheduler) as client:
+            yield partial(_run_on, client)
+    elif workers > 0:
+        with _own_cluster(workers) as cluster, Client(cluster, set_as_default=False) as client:
+            yield partial(_run_on, client)
+    else:
+        yield _run_here
+
+
+def _run_here(jobs: Iterable[Job]) -> Iterator[tuple[Job, Receipt | None]]:
+    for job in jobs:
+        yield job, run_item(job)
+
+
+def _run_on(client: Client, jobs: Iterable[Job]) -> Iterator[tuple[Job, Receipt | None]]:
+    """Run jobs on a cluster with a bounded number in flight; Dask itself retries after a worker's death."""
+    waiting = iter(jobs)
+    running = {}
+    done = as_completed(loop=client.loop)
+    width = JOBS_PER_WORKER * max(1, len(client.nthreads()))
+
+    def submit(count: int) -> None:
+        for job in islice(waiting, count):
+            future = client.submit(_run_on_worker, job, pure=False)
+            running[future.key] = job
+            done.add(future)
+
+    submit(width)
+    if not running:
+        return
+    for future in done:
+        job = running.pop(future.key)
+        try:
+            receipt = future.result()
+        except KilledWorker:
+            receipt = None
+        submit(1)
+        yield job, receipt
+
+
+@contextmanager
+def _own_cluster(workers: int) -> Iterator[LocalCluster]:
+    """Start worker processes of one thread each, quiet, without dashboard pages, sharing the cores fairly."""
+    threads = str(max(1, CPU_COUNT // workers))
+    environment = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in THREAD_VARIABLES}
+    with (
+        dask.config.set(environment),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",  # a free port: None would claim 8787 all the same
+            scheduler_kwargs={"dashboard": False},
+            memory_limit=0,  # a work item bounds its own memory; pausing workers would only stall the build
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+    ):
+        yield cluster
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Client]:
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise _unreachable(address, f"{type(error).__name__}") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        except TimeoutError as error:
+            raise _unreachable(address, "a scheduler without workers") from error
+        yield client
+
+
+def _unreachable(address: str, found: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"a Dask scheduler with workers at {address}",
+        found,
+        "start it, or leave scheduler out and set workers",
+    )
+
+
+_RESIDENT: dict[str, Extractor] = {}
+_ONE_AT_A_TIME = Lock()
+
+
+def _run_on_worker(job: Job) -> Receipt:
+    """Run a job with the extractors that this process holds already: weights are loaded once a worker.
+
+    Jobs take turns where a worker has several threads: neither Praat nor an encoder gains from sharing.
+    """
+    with _ONE_AT_A_TIME:
+        resident = tuple(_RESIDENT.setdefault(item.spec.digest, item) for item in job.extractors)
+        return run_item(replace(job, extractors=resident))

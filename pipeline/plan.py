@@ -1,0 +1,340 @@
+"""What to compute: the rows that are wanted minus the rows that are there, in work items; pure."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from math import prod
+from operator import attrgetter
+
+import numpy as np
+
+from features.framing import resampled_length, row_count
+from store.catalogue import Placement, WantedRows
+from store.errors import ConfigurationError, ExtractionError
+from store.records import Alignment, FeatureSpec, PhoneInterval, Skipped, Utterance
+
+Placed = Mapping[tuple[str, str], Mapping[str, Placement]]
+"""By (spec digest, corpus): the rows that the store holds, by row key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The largest work item: seconds of audio, recordings, and bytes of rows held by a worker at once."""
+
+    seconds: float
+    recordings: int = 512
+    bytes: int = 256 * 2**20
+
+    @classmethod
+    def for_audio(cls, seconds: float) -> "Limits":
+        """Return limits that give some 32 items, of 30 to 600 seconds: few to track, enough to share out."""
+        return cls(seconds=min(max(seconds / 32, 30.0), 600.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """The rows of one spec for one recording; ``parent`` is set where the parent's rows are stored already.
+
+    ``length`` is the number of rows by the frame law; ``parent_key`` is the row key of the parent's rows.
+    """
+
+    spec: str
+    row_key: str
+    length: int
+    utterance: str
+    gender: str
+    phones: tuple[PhoneInterval, ...]
+    parent_key: str | None = None
+    parent: Placement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One file to read once, and every task on it, parents before what is derived from them.
+
+    Utterances of a corpus with the same decoded audio share one recording: the first by id names the file.
+    """
+
+    utterance: Utterance
+    tasks: list[Task] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkItem:
+    """Recordings of one corpus that one worker handles together, shortest first (for encoder batches)."""
+
+    corpus: str
+    recordings: tuple[Recording, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio."""
+        return sum(recording.utterance.seconds for recording in self.recordings)
+
+    @property
+    def tasks(self) -> Iterator[Task]:
+        """All tasks of the item."""
+        return (task for recording in self.recordings for task in recording.tasks)
+
+    def rows(self) -> dict[str, int]:
+        """Return the number of rows the item adds, by spec digest."""
+        rows: dict[str, int] = {}
+        for task in self.tasks:
+            rows[task.spec] = rows.get(task.spec, 0) + task.length
+        return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildPlan:
+    """What a build does: the rows the snapshot will list, the items to compute and what cannot be had.
+
+    ``specs`` stand parents first; ``kept`` counts the wanted row keys that the store holds already.
+    """
+
+    specs: tuple[FeatureSpec, ...]
+    wanted: tuple[WantedRows, ...]
+    items: tuple[WorkItem, ...]
+    unavailable: tuple[Skipped, ...]
+    kept: int
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio to handle."""
+        return sum(item.seconds for item in self.items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What one spec will add to the store, before compression."""
+
+    spec: str
+    name: str
+    rows: int
+    bytes: int
+
+
+class _Wish:
+    """One spec with what is needed often while planning: its digest, row keys and row counts."""
+
+    def __init__(self, spec: FeatureSpec) -> None:
+        self.spec, self.digest = spec, spec.digest
+        self.aligned = "alignment" in spec.uses
+        self.row_bytes = prod(spec.dims) * np.dtype(spec.dtype).itemsize
+        self.row_key = _row_keys(spec)
+
+    def length(self, utterance: Utterance, phones: int) -> int:
+        """Return the number of rows by the frame law."""
+        samples = resampled_length(utterance.n_samples, utterance.sample_rate, self.spec.sample_rate)
+        return row_count(self.spec.law, samples, phones)
+
+
+class _Planner:
+    """The state of one planning run over utterances in order of their ids."""
+
+    def __init__(self, specs: Sequence[FeatureSpec], alignments: Mapping[str, Alignment], placed: Placed):
+        self.wishes = [_Wish(spec) for spec in parents_first(specs)]
+        self.ranks = {wish.digest: rank for rank, wish in enumerate(self.wishes)}
+        self.alignments, self.placed = alignments, placed
+        self.wanted: list[WantedRows] = []
+        self.unavailable: list[Skipped] = []
+        self.recordings: dict[tuple[str, str], Recording] = {}  # by (corpus, audio), in order of ids
+        self.planned: set[tuple[str, str]] = set()
+        self.kept: set[tuple[str, str]] = set()
+
+    def add(self, utterance: Utterance) -> None:
+        """Want every row of one utterance, and plan those that nobody has computed or will compute."""
+        alignment = self.alignments.get(utterance.id)
+        phones = alignment.phones if alignment else ()
+        keys: dict[str, str] = {}
+        if alignment is None and any(wish.aligned for wish in self.wishes):
+            self._leave_out(utterance, "not aligned")
+        for wish in self.wishes:
+            parent = wish.spec.parent
+            if (wish.aligned and alignment is None) or (parent is not None and parent not in keys):
+                continue
+            length = wish.length(utterance, len(phones))
+            if length < 1:
+                self._leave_out(utterance, f"{wish.spec.name}: its frame law gives no rows")
+                continue
+            keys[wish.digest] = key = wish.row_key(utterance, alignment)
+            rows = WantedRows(
+                spec=wish.digest, corpus=utterance.corpus, utterance=utterance.id, row_key=key, length=length
+            )
+            self.wanted.append(rows)
+            self._seek(wish, utterance, rows, phones, keys.get(parent) if parent else None)
+
+    def _leave_out(self, utterance: Utterance, reason: str) -> None:
+        self.unavailable.append(
+            Skipped(
+                utterance=utterance.id,
+                corpus=utterance.corpus,
+                path=utterance.path,
+                stage="extract",
+                reason=reason,
+            )
+        )
+
+    def _seek(
+        self,
+        wish: _Wish,
+        utterance: Utterance,
+        rows: WantedRows,
+        phones: tuple[PhoneInterval, ...],
+        parent_key: str | None,
+    ) -> None:
+        """Keep rows that are there; otherwise plan a task for them, once for each key."""
+        corpus, key = rows.corpus, rows.row_key
+        there = self.placed.get((wish.digest, corpus), {}).get(key)
+        if there is not None:
+            _check_length(wish.spec, utterance, there, rows.length)
+            self.kept.add((corpus, key))
+        elif (corpus, key) not in self.planned:
+            self.planned.add((corpus, key))
+            parents = self.placed.get((wish.spec.parent, corpus), {}) if wish.spec.parent else {}
+            task = Task(
+                spec=wish.digest,
+                row_key=key,
+                length=rows.length,
+                utterance=utterance.id,
+                gender=utterance.gender,
+                phones=phones if wish.aligned else (),
+                parent_key=parent_key,
+                parent=parents.get(parent_key) if parent_key else None,
+            )
+            audio = (corpus, utterance.audio_sha256)
+            self.recordings.setdefault(audio, Recording(utterance)).tasks.append(task)
+
+    def items(self, limits: Limits | None) -> tuple[WorkItem, ...]:
+        """Group the recordings into work items: by corpus, in order of ids, each within the limits."""
+        by_corpus: dict[str, list[Recording]] = {}
+        for recording in self.recordings.values():
+            recording.tasks.sort(key=lambda task: self.ranks[task.spec])
+            by_corpus.setdefault(recording.utterance.corpus, []).append(recording)
+        seconds = sum(recording.utterance.seconds for recording in self.recordings.values())
+        bounds = limits or Limits.for_audio(seconds)
+        row_bytes = {wish.digest: wish.row_bytes for wish in self.wishes}
+        return tuple(
+            WorkItem(corpus=corpus, recordings=tuple(sorted(group, key=_by_length)))
+            for corpus in sorted(by_corpus)
+            for group in _groups(by_corpus[corpus], bounds, row_bytes)
+        )
+
+
+def plan(
+    utterances: Iterable[Utterance],
+    alignments: Mapping[str, Alignment],
+    specs: Sequence[FeatureSpec],
+    placed: Placed,
+    *,
+    limits: Limits | None = None,
+) -> BuildPlan:
+    """Return what a build of ``specs`` over ``utterances`` has to do.
+
+    ``alignments`` are by utterance id; without one, the specs that use an alignment are not wanted and the
+    utterance is listed as unavailable. The result does not depend on the order of the utterances. Rows with
+    the same key within a corpus are computed once.
+
+    Raises
+    ------
+    ConfigurationError
+        If a spec's parent is not among ``specs``, or an utterance is listed twice.
+    ExtractionError
+        If stored rows have another length than the frame law gives now.
+    """
+    planner = _Planner(specs, alignments, placed)
+    previous = ""
+    for utterance in sorted(utterances, key=attrgetter("id")):
+        if utterance.id == previous:
+            raise ConfigurationError("each utterance once", f"{utterance.id} twice", "mend the manifest")
+        previous = utterance.id
+        planner.add(utterance)
+    return BuildPlan(
+        specs=tuple(wish.spec for wish in planner.wishes),
+        wanted=tuple(planner.wanted),
+        items=planner.items(limits),
+        unavailable=tuple(planner.unavailable),
+        kept=len(planner.kept),
+    )
+
+
+def forecast(plan: BuildPlan) -> tuple[Forecast, ...]:
+    """Return the rows and bytes (before compression) that each spec of ``plan`` will add to the store."""
+    rows: dict[str, int] = {}
+    for item in plan.items:
+        for spec, count in item.rows().items():
+            rows[spec] = rows.get(spec, 0) + count
+    wishes = [_Wish(spec) for spec in plan.specs]
+    return tuple(
+        Forecast(
+            spec=wish.digest,
+            name=wish.spec.name,
+            rows=rows.get(wish.digest, 0),
+            bytes=rows.get(wish.digest, 0) * wish.row_bytes,
+        )
+        for wish in wishes
+    )
+
+
+def parents_first(specs: Sequence[FeatureSpec]) -> tuple[FeatureSpec, ...]:
+    """Return the distinct specs, by name and digest, each after the one it is derived from."""
+    waiting = {spec.digest: spec for spec in sorted(specs, key=lambda spec: (spec.name, spec.digest))}
+    ordered: dict[str, FeatureSpec] = {}
+    while waiting:
+        ready = {key: s for key, s in waiting.items() if s.parent is None or s.parent in ordered}
+        if not ready:
+            names = ", ".join(spec.name for spec in waiting.values())
+            raise ConfigurationError(
+                "the parent of each derived feature among the features",
+                f"none for {names}",
+                "add the feature that it is derived from",
+            )
+        ordered.update(ready)
+        waiting = {key: spec for key, spec in waiting.items() if key not in ready}
+    return tuple(ordered.values())
+
+
+def _row_keys(spec: FeatureSpec) -> Callable[[Utterance, Alignment | None], str]:
+    """Return `FeatureSpec.row_key` with the spec's part written once: a plan asks for it 100,000 times."""
+    gendered, aligned = "gender" in spec.uses, "alignment" in spec.uses
+    last = f'"spec":"{spec.digest}"}}'
+
+    def row_key(utterance: Utterance, alignment: Alignment | None) -> str:
+        key = f'"{alignment.key}"' if aligned and alignment else "null"
+        gender = f'"{utterance.gender}"' if gendered else "null"
+        text = f'{{"alignment":{key},"audio":"{utterance.audio_sha256}","gender":{gender},{last}'
+        return sha256(text.encode()).hexdigest()
+
+    return row_key
+
+
+def _check_length(spec: FeatureSpec, utterance: Utterance, there: Placement, length: int) -> None:
+    if there.length != length:
+        raise ExtractionError(
+            f"{length} rows of {spec.name} for {utterance.id} by its frame law",
+            f"{there.length} stored",
+            "raise the version of the extractor when its frame law changes",
+        )
+
+
+def _by_length(recording: Recording) -> tuple[float, str]:
+    return recording.utterance.seconds, recording.utterance.id
+
+
+def _groups(
+    recordings: Sequence[Recording], limits: Limits, row_bytes: Mapping[str, int]
+) -> Iterator[list[Recording]]:
+    group: list[Recording] = []
+    seconds, held = 0.0, 0
+    for recording in recordings:
+        more = recording.utterance.seconds
+        size = sum(task.length * row_bytes[task.spec] for task in recording.tasks)
+        full = (
+            len(group) == limits.recordings or seconds + more > limits.seconds or held + size > limits.bytes
+        )
+        if group and full:
+            yield group
+            group, seconds, held = [], 0.0, 0
+        group.append(recording)
+        seconds, held = seconds + more, held + size
+    if group:
+        yield group

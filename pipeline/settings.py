@@ -1,0 +1,56 @@
+"""The settings of ingesting, aligning and extracting: validated, frozen, unknown keys refused."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Layer = Annotated[int, Field(ge=1, le=256)]
+
+
+class BuildSettings(BaseModel):
+    """What to extract, with what, and where the work runs.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        On an unknown key or a value out of range.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    features: tuple[str, ...] = ("logmel80", "mfcc", "formants", "encoder", "segments")
+    """Names of the extractors to run; segments need the encoder's frames."""
+
+    encoder: str = "logmel"
+    """The built-in ``logmel`` (no download), or a `transformers` speech encoder: hub id or local folder."""
+
+    layers: Literal["all"] | tuple[Layer, ...] = "all"
+    """Encoder layers to keep, numbered from 1."""
+
+    dtype: Literal["float16", "float32"] = "float16"
+    """Number type of the stored encoder frames."""
+
+    padding: str | None = None
+    """How Whisper's input is padded (see `features.whisper`); None takes the encoder's default."""
+
+    aligner: str = "embedded"
+    """Name of the aligner."""
+
+    retrain: bool = False
+    """Train the aligner anew, which replaces every alignment of the corpora in the build."""
+
+    rehash: bool = False
+    """Read every audio file again instead of trusting size and modification time."""
+
+    workers: int = Field(default=0, ge=0, le=1024)
+    """Worker processes of one thread each; 0 runs in this process, so that a debugger works."""
+
+    scheduler: str | None = None
+    """Address of a running Dask scheduler, e.g. ``tcp://host:8786``; it is used instead of own workers."""
+
+    @field_validator("features", "layers")
+    @classmethod
+    def _some_and_distinct(cls, value: str | tuple[object, ...]) -> str | tuple[object, ...]:
+        if isinstance(value, tuple) and (not value or len(set(value)) < len(value)):
+            raise ValueError("expected at least one, and each once")
+        return value
