@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pipeline.corpora.layout import FixedTexts, FolderCorpus, Reading, StemReader, read_table
 
+LICENCE = "CC0-1.0 (synthesised by espeak-ng)"
+
 _NAME = re.compile(r"([a-z]\d+)_([a-z]+)_(\d{2})")
 _REMEDY = "delete the folder, the sample is then made anew"
 
@@ -34,8 +36,7 @@ def reader(root: Path) -> StemReader:
 
 
 def _sample(name: str, language: str) -> FolderCorpus:
-    licence = "CC0-1.0 (synthesised by espeak-ng)"
-    return FolderCorpus(name, language, licence, folders=(), reader=reader, synthetic=True)
+    return FolderCorpus(name, language, LICENCE, folders=(), reader=reader, synthetic=True)
 
 
 SAMPLE_EN = _sample("sample-en", "en")
