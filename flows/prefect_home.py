@@ -1,0 +1,132 @@
+"""Gives Prefect a private home in the working folder, its own server where a schedule needs one, and silence."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from store.errors import ConfigurationError
+from store.settings import default_variable, environment, variable
+
+HOST = "127.0.0.1"
+START_SECONDS = 120
+"""How long a server may take to start, on a slow disk and the first time."""
+
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",  # errors are reported once, by the command line
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+}
+
+
+def prepare(work: Path) -> None:
+    """Set up the environment that Prefect reads when it is imported; call before the first import of it.
+
+    Whatever the user has set stays. With ``PREFECT_API_URL`` that server is used; otherwise Prefect starts a
+    temporary one with its database in ``work/prefect``.
+    """
+    default_variable("PREFECT_HOME", str((work / "prefect").resolve()))
+    for name, value in QUIET.items():
+        default_variable(name, value)
+    if variable("PREFECT_API_URL") is None:
+        default_variable("PREFECT_SERVER_EPHEMERAL_ENABLED", "true")
+        default_variable("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", str(START_SECONDS))
+        default_variable("PREFECT_LOGGING_TO_API_ENABLED", "false")
+
+
+@contextmanager
+def server(work: Path) -> Iterator[str]:
+    """Yield the address of a server that fires schedules: the user's, or an own one that stops with the block.
+
+    Raises
+    ------
+    ConfigurationError
+        If the own server does not start, or the user's does not answer.
+    """
+    prepare(work)
+    address = variable("PREFECT_API_URL")
+    if address is not None:
+        if not _healthy(address):
+            raise ConfigurationError(
+                f"a Prefect server at PREFECT_API_URL={address}",
+                "no answer",
+                "start it, or unset PREFECT_API_URL",
+            )
+        yield address
+        return
+    port = _free_port()
+    address = f"http://{HOST}:{port}/api"
+    process = _start(port)
+    try:
+        _wait(process, address)
+        default_variable("PREFECT_API_URL", address)
+        yield address
+    finally:
+        _stop(process)
+
+
+def _start(port: int) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "server",
+        "start",
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        "--no-ui",
+    ]
+    return subprocess.Popen(
+        command,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C reaches us alone, so that the server outlives the last request to it
+    )
+
+
+def _wait(process: subprocess.Popen[bytes], address: str) -> None:
+    began = monotonic()
+    while not _healthy(address):
+        if process.poll() is not None or monotonic() - began > START_SECONDS:
+            found = "none" if process.poll() is None else f"it ended with code {process.returncode}"
+            raise ConfigurationError(
+                f"an own Prefect server within {START_SECONDS} s",
+                found,
+                "look at 'prefect server start', or set PREFECT_API_URL to a running one",
+            )
+        sleep(0.2)
+
+
+def _healthy(address: str) -> bool:
+    try:
+        with urlopen(f"{address}/health", timeout=5) as answer:  # noqa: S310, http by construction
+            return bool(answer.status == 200)
+    except (URLError, OSError, ValueError):
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
