@@ -31,7 +31,9 @@ def checked_samples(clip: Clip, rate: int) -> NDArray[np.float32]:
     Raises `ExtractionError` when the clip is empty, not mono, not finite or not at ``rate``.
     """
     if clip.rate != rate:
-        raise ExtractionError(f"samples at {rate} Hz", f"{clip.rate} Hz", "resample the clip before extraction")
+        raise ExtractionError(
+            f"samples at {rate} Hz", f"{clip.rate} Hz", "resample the clip before extraction"
+        )
     if clip.samples.ndim != 1 or clip.samples.size == 0:
         raise ExtractionError("mono samples", f"an array of shape {clip.samples.shape}", "leave the clip out")
     samples = np.ascontiguousarray(clip.samples, dtype=np.float32)

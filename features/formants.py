@@ -37,7 +37,7 @@ def formants(samples: NDArray[np.float32], gender: str) -> NDArray[np.float32]:
     """Return F1, F2 and F3 in Hz every 10 ms, shape (1 + n // 160, 3); NaN where Praat finds none.
 
     ``samples`` (n,) are at 16 kHz. Five formants are sought below 5000 Hz for male and 5500 Hz for female and
-    unknown speakers in 25 ms windows (Boersma & Weenink, Praat); row i is read at i x 10 ms. A clip that is too
+    unknown speakers in 25 ms windows (Boersma & Weenink, Praat); row i is read at i x 10 ms. A clip too
     short for Praat is all NaN. Raises `ExtractionError` on an unknown gender.
     """
     if gender not in CEILINGS:

@@ -12,7 +12,7 @@ KINDS: tuple[str, ...] = ("centred", "ceil", "convolutional", "phones", "utteran
 
 
 def resampled_length(n_samples: int, rate: int, target: int) -> int:
-    """Return how many samples ``n_samples`` at ``rate`` become at ``target`` samples per second (rounded up)."""
+    """Return how many samples ``n_samples`` at ``rate`` become at ``target``: the quotient rounded up."""
     return -(-n_samples * target // rate)
 
 
@@ -68,7 +68,9 @@ def frame_of(law: FrameLaw, sample: float) -> int:
 def _hop(law: FrameLaw) -> int:
     if law.kind not in ("centred", "ceil", "convolutional"):
         raise ConfigurationError(
-            "a law with frames in time", f"the law {law.kind!r}", "use the spec of the frames that it derives from"
+            "a law with frames in time",
+            f"the law {law.kind!r}",
+            "use the spec of the frames that it derives from",
         )
     return law.hop or int(np.prod(law.strides))
 

@@ -23,10 +23,10 @@ def segment_bounds(
 ) -> NDArray[np.int64]:
     """Return the frames [first, last) of each phone, shape (phones, 2), clipped to 0 .. ``rows``.
 
-    The centre frame is c = round(t_c / hop), a half rounded up, with t_c the centre of the interval; the window
-    is c - h .. c + h with h = round(0.12 s / hop). ``hop`` is in samples at ``rate``; ``phones`` are speech
-    phones timed at COMMON_RATE. A centre beyond the last frame counts as the last frame, so that a window is
-    empty only where ``rows`` is 0.
+    The centre frame is c = round(t_c / hop), a half rounded up, with t_c the centre of the interval; the
+    window is c - h .. c + h with h = round(0.12 s / hop). ``hop`` is in samples at ``rate``; ``phones`` are
+    speech phones timed at COMMON_RATE. A centre beyond the last frame counts as the last frame, so that a
+    window is empty only where ``rows`` is 0.
     """
     half = int(HALF_WINDOW * rate / hop + 0.5)
     twice = np.array([phone.start + phone.stop for phone in phones], dtype=np.int64) * rate
@@ -80,7 +80,9 @@ class Segments:
         if frames is None or frames.shape[1:] != self.parent.dims:
             found = "none" if frames is None else f"rows of shape {frames.shape[1:]}"
             raise ExtractionError(f"stored rows of {self.parent.name}", found, "extract the parent first")
-        bounds = segment_bounds(clip.phones, len(frames), hop=self.parent.law.hop, rate=self.parent.sample_rate)
+        bounds = segment_bounds(
+            clip.phones, len(frames), hop=self.parent.law.hop, rate=self.parent.sample_rate
+        )
         return pool(frames, bounds).astype(np.float16)
 
 
@@ -90,5 +92,7 @@ def segments(parent: FeatureSpec) -> Segments:
     Raises `ExtractionError` when ``parent`` has no frames in time.
     """
     if row_count(parent.law, COMMON_RATE, 0) < 2 or not parent.law.hop:
-        raise ExtractionError("a spec with frames in time", f"{parent.name} ({parent.law.kind})", "pool another spec")
+        raise ExtractionError(
+            "a spec with frames in time", f"{parent.name} ({parent.law.kind})", "pool another spec"
+        )
     return Segments(parent)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import librosa
 import numpy as np
 import scipy.fft
+import scipy.signal
+from librosa.filters import mel
 from numpy.typing import NDArray
 
 from features.clip import Clip, checked_samples
@@ -15,8 +16,8 @@ from store.vocabulary import COMMON_RATE
 
 N_FFT, HOP, BANDS, FLOOR = 400, 160, 80, 1e-10
 _MEL: dict[str, str | int | float] = {
-    "n_fft": N_FFT, "hop": HOP, "window": "hann", "centre": "zeros", "bands": BANDS, "f_min": 0.0, "f_max": 8000.0,
-    "mel": "slaney", "norm": "slaney", "power": 2.0, "log": "10 log10", "floor": FLOOR,
+    "n_fft": N_FFT, "hop": HOP, "window": "hann", "centre": "zeros", "bands": BANDS, "f_min": 0.0,
+    "f_max": 8000.0, "mel": "slaney", "norm": "slaney", "power": 2.0, "log": "10 log10", "floor": FLOOR,
 }  # fmt: skip
 _LAW = FrameLaw(kind="centred", hop=HOP)
 
@@ -84,12 +85,12 @@ class Mfcc:
 
 @lru_cache(maxsize=1)
 def _window() -> NDArray[np.float32]:
-    window = librosa.filters.get_window("hann", N_FFT, fftbins=True)
+    window = scipy.signal.get_window("hann", N_FFT, fftbins=True)
     return np.asarray(window, dtype=np.float32)
 
 
 @lru_cache(maxsize=1)
 def _filters() -> NDArray[np.float32]:
     """Return the mel filters, shape (201, 80)."""
-    bank = librosa.filters.mel(sr=COMMON_RATE, n_fft=N_FFT, n_mels=BANDS, fmin=0.0, fmax=8000.0)
+    bank = mel(sr=COMMON_RATE, n_fft=N_FFT, n_mels=BANDS, fmin=0.0, fmax=8000.0)
     return np.ascontiguousarray(bank.T, dtype=np.float32)

@@ -1,0 +1,182 @@
+"""Finds, identifies and loads the weights of a `transformers` speech encoder, silently."""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from store.digests import Json, digest
+from store.errors import ExtractionError
+
+_TRIVIAL = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures")
+"""Entries of config.json that say nothing about the values."""
+_KINDS = ("*.safetensors", "pytorch_model*.bin")
+_UNUSED = ("masked_spec_embed", "decoder.", "adapter.")
+"""Weights that may be missing, since the encoder's forward pass never reads them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One model folder, its parsed config.json and preprocessor_config.json, and the digest of its weights.
+
+    ``identity`` is a SHA-256 over the weight files and the entries of config.json that matter; it does not
+    depend on where the folder lies.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    preprocessor: dict[str, Any]
+    identity: str
+
+
+def find(model: str) -> Checkpoint:
+    """Return the checkpoint called ``model``: a folder, or a hub id that is cached or can be downloaded.
+
+    ``HF_HUB_OFFLINE`` and ``HF_HOME`` are honoured. Raises `ExtractionError` when there is no such model or
+    the hub cannot be reached.
+    """
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        folder = _from_hub(model)
+    config = _read_json(folder / "config.json", needed=True)
+    files = _weight_files(folder)
+    stamps = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+    kept: dict[str, Json] = {key: value for key, value in config.items() if key not in _TRIVIAL}
+    identity = digest({"config": kept, "weights": [_hash(*stamp) for stamp in stamps]})
+    return Checkpoint(folder, config, _read_json(folder / "preprocessor_config.json", needed=False), identity)
+
+
+def load(folder: Path, model_type: str) -> Any:
+    """Return the `transformers` model in ``folder`` in float32, on the best device, ready for inference.
+
+    Raises `ExtractionError` when the folder cannot be loaded or lacks weights of the encoder (which
+    `transformers` would fill with random numbers).
+    """
+    import torch
+    from transformers import AutoModel
+
+    try:
+        with quiet():
+            model, info = AutoModel.from_pretrained(
+                str(folder), dtype=torch.float32, output_loading_info=True, local_files_only=True
+            )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise ExtractionError(
+            f"a {model_type} encoder that transformers can load",
+            f"{folder}: {error}",
+            "download the model again",
+        ) from error
+    missing = sorted(key for key in info["missing_keys"] if not any(part in key for part in _UNUSED))
+    if missing:
+        raise ExtractionError(
+            f"all weights of {folder}",
+            f"{len(missing)} missing, e.g. {missing[0]}",
+            "download the model again",
+        )
+    return model.eval().requires_grad_(False).to(device())
+
+
+def device() -> str:
+    """Return ``"cuda"`` where there is a usable GPU, otherwise ``"cpu"``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """Run without gradients, and in mixed precision on a GPU."""
+    import torch
+
+    on_gpu = device() == "cuda"
+    with (
+        warnings.catch_warnings(),
+        torch.inference_mode(),
+        torch.autocast("cuda", dtype=torch.float16, enabled=on_gpu),
+    ):
+        # WavLM hands PyTorch a boolean mask beside a float bias, which is deprecated there and harmless
+        warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
+        yield
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence progress bars, log lines and warnings of `transformers` and the hub; restore them after."""
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+    from transformers.utils import logging
+
+    level, hub_bars, bars = (
+        logging.get_verbosity(),
+        are_progress_bars_disabled(),
+        logging.is_progress_bar_enabled(),
+    )
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+        if not hub_bars:
+            enable_progress_bars()
+
+
+def _from_hub(model: str) -> Path:
+    import httpx
+    from huggingface_hub import snapshot_download
+
+    try:
+        with quiet():
+            patterns = ["config.json", "preprocessor_config.json", "*.safetensors"]
+            folder = Path(snapshot_download(model, allow_patterns=patterns))
+            if not list(folder.glob("*.safetensors")):
+                folder = Path(snapshot_download(model, allow_patterns=[*patterns, "pytorch_model*.bin"]))
+    except (OSError, ValueError, httpx.HTTPError) as error:
+        raise ExtractionError(
+            "a speech encoder: a folder or a model on the hub",
+            f"neither a folder {model!r} nor a model of that name in the local cache or on the hub "
+            f"({type(error).__name__})",
+            "correct the name, download the model into a folder and name that folder, or use 'logmel'",
+        ) from error
+    return folder
+
+
+def _weight_files(folder: Path) -> Sequence[Path]:
+    for kind in _KINDS:
+        files = sorted(folder.glob(kind))
+        if files:
+            return files
+    raise ExtractionError(f"weights ({' or '.join(_KINDS)}) in {folder}", "none", "download the model again")
+
+
+def _read_json(path: Path, *, needed: bool) -> dict[str, Any]:
+    if not path.is_file() and not needed:
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExtractionError(
+            f"a readable {path.name} in the model folder", str(error), "name a folder written by transformers"
+        ) from error
+    if not isinstance(content, dict):
+        raise ExtractionError(f"a table in {path}", type(content).__name__, "download the model again")
+    return content
+
+
+@lru_cache(maxsize=64)
+def _hash(path: str, size: int, mtime_ns: int) -> str:  # noqa: ARG001 - size and time make the cache key
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
