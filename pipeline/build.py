@@ -12,7 +12,9 @@ from threading import Lock
 import dask
 from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster, as_completed
+from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
+from distributed.utils import silence_logging_cmgr
 
 from features.extractor import Extractor
 from pipeline.plan import BuildPlan, Limits, WorkItem, plan
@@ -20,7 +22,7 @@ from pipeline.tally import BuildReport, Progress, Tally
 from pipeline.work import Job, Receipt, run_item
 from store.catalogue import Commit, Store, StoreWriter
 from store.digests import Json
-from store.errors import ConfigurationError
+from store.errors import ConfigurationError, ExtractionError
 from store.records import Alignment, Utterance
 
 CONNECT_SECONDS = 30
@@ -81,6 +83,8 @@ def rebuild(
         If a corpus has no folder, a derived feature lacks its parent, or the scheduler cannot be reached.
     StoreError
         If another build holds the store, or the store cannot be read or written.
+    ExtractionError
+        If the scheduler goes away.
     """
     with store.writer() as writer:
         report = build(
@@ -126,7 +130,7 @@ def build(
             died = bench.run(planned.items, run, tally, progress)
             # An innocent item may have shared its worker with a fatal one: each recording is tried alone.
             alone = [WorkItem(corpus=i.corpus, recordings=(r,)) for i in died for r in i.recordings]
-            for item in bench.run(alone, run, tally, progress):
+            for item in bench.run(alone, run, tally, None):
                 tally.give_up(item, "the worker process died on this recording")
     return tally.report({utterance.id: utterance.path for utterance in inputs.utterances})
 
@@ -210,7 +214,7 @@ def _in_order(extractors: Sequence[Extractor], planned: BuildPlan) -> tuple[Extr
 def _runner(workers: int, scheduler: str | None) -> Iterator[Runner]:
     """Open what runs the jobs: a running scheduler, own worker processes, or this process."""
     if scheduler is not None:
-        with _connected(scheduler) as client:
+        with silence_logging_cmgr(logging.CRITICAL), _connected(scheduler) as client:
             yield partial(_run_on, client)
     elif workers > 0:
         with _own_cluster(workers) as cluster, Client(cluster, set_as_default=False) as client:
@@ -246,6 +250,12 @@ def _run_on(client: Client, jobs: Iterable[Job]) -> Iterator[tuple[Job, Receipt 
             receipt = future.result()
         except KilledWorker:
             receipt = None
+        except FutureCancelledError as error:
+            raise ExtractionError(
+                "a Dask scheduler until the end of the build",
+                "it went away",
+                "start it and build again: what is finished is kept",
+            ) from error
         submit(1)
         yield job, receipt
 

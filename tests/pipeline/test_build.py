@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pipeline.build import BuildInputs, Rebuilt, rebuild
 from pipeline.plan import Limits
 from store.catalogue import Store, read_placed
-from store.errors import ConfigurationError
-from tests.pipeline.build_cases import Deadly, Fragile, Loudness, PhoneMeans, inputs, recorded
+from store.errors import ConfigurationError, ExtractionError
+from tests.pipeline.build_cases import Deadly, Fragile, Loudness, PhoneMeans, Slow, inputs, recorded
 
 FRAMES = Loudness()
 MEANS = PhoneMeans(FRAMES.spec)
@@ -226,6 +226,19 @@ def test_a_running_scheduler_takes_the_work_and_a_killed_worker_does_not_end_it(
     assert (tmp_path / "died").exists()
     assert computed(built) == {"deadly": 8}
     assert built.report.quarantined == ()
+
+
+def test_a_scheduler_that_goes_away_is_a_clear_error_and_the_work_is_kept(store, root):
+    given = inputs(store, root, [recorded(root, number) for number in range(1, 20)])
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as cluster:
+        address = cluster.scheduler_address
+        with pytest.raises(ExtractionError, match="a Dask scheduler until the end of the build"):
+            rebuild(
+                store, given, [Slow()], scheduler=address, limits=SMALL, progress=lambda _: cluster.close()
+            )
+    resumed = rebuild(store, given, [FRAMES])
+    assert resumed.report.kept >= 3
+    assert resumed.report.kept + resumed.report.computed == 19
 
 
 def test_a_recording_that_kills_every_worker_becomes_a_row_and_the_others_are_built(store, root):
