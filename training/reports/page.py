@@ -1,0 +1,194 @@
+"""The self-contained report: one HTML page without a network, and the figures beside it as files."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from store.errors import TrainingError
+from store.records import Skipped, Utterance
+from training.baselines import LinearChoice
+from training.guards import Floors, Ledger, SplitReport
+from training.records import AnchorScore, Epoch, LabelAccess, Prediction, ResultRow, System
+from training.reports import figures, text
+from training.reports.figures import Drawing, VowelToken
+from training.reports.paper import DIRECTIONS, PAPER_NOTE
+from training.reports.summary import Summary, summarise
+from training.reports.terminal import SUPERVISED_NOTE, SYNTHETIC_WARNING, TRANSDUCTIVE_NOTE
+from training.results import GuardFinding
+
+TEMPLATE = "report_template.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportInput:
+    """Everything the report shows; empty sequences leave their section out, or say that there is none.
+
+    ``systems`` gives the order of the rows; ``source`` and ``target`` are corpus names; ``digests`` maps what
+    is digested (snapshot, manifest, configuration, specs, aligner, weights) to the digest; ``protocol`` holds
+    remarks for the reader, one sentence each; ``configuration`` is the resolved configuration as text.
+    """
+
+    title: str
+    source: str
+    target: str
+    source_language: str
+    target_language: str
+    synthetic: bool
+    classes: tuple[str, ...]
+    systems: tuple[System, ...]
+    predictions: tuple[Prediction, ...]
+    rows: tuple[ResultRow, ...]
+    floors: Floors
+    label_access: tuple[LabelAccess, ...]
+    digests: Mapping[str, str]
+    anchors: tuple[AnchorScore, ...] = ()
+    epochs: tuple[Epoch, ...] = ()
+    choices: tuple[LinearChoice, ...] = ()
+    vowels: tuple[VowelToken, ...] = ()
+    utterances: tuple[Utterance, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    splits: tuple[SplitReport, ...] = ()
+    guards: tuple[GuardFinding, ...] = ()
+    protocol: tuple[str, ...] = ()
+    configuration: str = ""
+    star_usage: str = "usual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusCount:
+    """How much of one corpus took part: utterances by class, speakers, minutes."""
+
+    corpus: str
+    language: str
+    by_class: tuple[int, ...]
+    n: int
+    n_speakers: int
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedCount:
+    """How many utterances of one corpus one stage left out for one reason."""
+
+    stage: str
+    corpus: str
+    reason: str
+    n: int
+    example: str
+
+
+def write_report(folder: Path, content: ReportInput) -> Path:
+    """Write ``folder/report.html`` and ``folder/figures/*.svg``; return the path of the page.
+
+    Raises
+    ------
+    TrainingError
+        If a system has no results, or the folder cannot be written.
+    """
+    ledger = Ledger()
+    ledger.extend(content.label_access)
+    summaries = summarise(
+        content.rows, content.predictions, content.systems, classes=content.classes, ledger=ledger
+    )
+    drawings = draw_all(content, summaries)
+    page = _render(content, summaries, drawings)
+    try:
+        _write(folder, page, drawings)
+    except OSError as error:
+        raise TrainingError(
+            f"a folder to write the report to, {folder}", str(error), "choose another"
+        ) from error
+    return folder / "report.html"
+
+
+def draw_all(content: ReportInput, summaries: Sequence[Summary]) -> dict[str, Drawing]:
+    """Return the figures for which there is data, by name."""
+    labels = [system.label for system in content.systems]
+    drawings = [
+        figures.draw_scores(summaries, content.rows, content.floors.chance_uar),
+        figures.draw_confusions(content.predictions, labels, content.classes),
+    ]
+    if content.anchors:
+        drawings.append(figures.draw_anchors(content.anchors, content.classes))
+    if content.vowels:
+        drawings.append(figures.draw_vowel_space(content.vowels, (content.source, content.target)))
+    if content.epochs:
+        drawings.append(figures.draw_curves(content.epochs))
+    return {drawing.name: drawing for drawing in drawings}
+
+
+def count_corpora(utterances: Sequence[Utterance], classes: Sequence[str]) -> tuple[CorpusCount, ...]:
+    """Return the counts of each corpus, in order of first occurrence."""
+    found = []
+    for corpus in dict.fromkeys(item.corpus for item in utterances):
+        own = [item for item in utterances if item.corpus == corpus]
+        emotions = Counter(item.emotion for item in own)
+        found.append(
+            CorpusCount(
+                corpus=corpus,
+                language=own[0].language,
+                by_class=tuple(emotions[name] for name in classes),
+                n=len(own),
+                n_speakers=len({item.speaker for item in own}),
+                minutes=sum(item.seconds for item in own) / 60,
+            )
+        )
+    return tuple(found)
+
+
+def count_skipped(skipped: Sequence[Skipped]) -> tuple[SkippedCount, ...]:
+    """Return the left-out utterances by stage, corpus and reason, most frequent first in each stage."""
+    groups = Counter((item.stage, item.corpus, item.reason) for item in skipped)
+    examples = {
+        (item.stage, item.corpus, item.reason): item.utterance or item.path for item in reversed(skipped)
+    }
+    order = list(dict.fromkeys(item.stage for item in skipped))
+    ranked = sorted(groups.items(), key=lambda group: (order.index(group[0][0]), -group[1], group[0]))
+    return tuple(
+        SkippedCount(stage=key[0], corpus=key[1], reason=key[2], n=n, example=examples[key])
+        for key, n in ranked
+    )
+
+
+def _render(content: ReportInput, summaries: Sequence[Summary], drawings: Mapping[str, Drawing]) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template(TEMPLATE).render(
+        content=content,
+        summaries=summaries,
+        best=max(summaries, key=lambda row: row.uar.mean, default=None),
+        figures={name: _inline(drawing) for name, drawing in drawings.items()},
+        corpora=count_corpora(content.utterances, content.classes),
+        skipped=count_skipped(content.skipped),
+        text=text,
+        notes={
+            "paper": PAPER_NOTE,
+            "synthetic": SYNTHETIC_WARNING,
+            "supervised": SUPERVISED_NOTE,
+            "transductive": TRANSDUCTIVE_NOTE,
+        },
+        directions=DIRECTIONS,
+    )
+    return page.rstrip() + "\n"
+
+
+def _inline(drawing: Drawing) -> dict[str, Markup | str]:
+    """Return a figure for the page: its ink becomes the page's own colour and its fonts the page's."""
+    svg = drawing.svg.replace(figures.INK, "currentColor").replace("DejaVu Sans", "inherit")
+    return {"svg": Markup(svg), "caption": drawing.caption}  # noqa: S704 - our own drawing, not user text
+
+
+def _write(folder: Path, page: str, drawings: Mapping[str, Drawing]) -> None:
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    for drawing in drawings.values():
+        (folder / "figures" / f"{drawing.name}.svg").write_text(drawing.svg, encoding="utf-8")
+    (folder / "report.html").write_text(page, encoding="utf-8")
