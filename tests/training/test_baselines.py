@@ -38,7 +38,7 @@ def corpus(name: str, n_speakers: int = 6) -> list[Utterance]:
 def features(
     utterances: list[Utterance], shift: float = 0.0, layers: int = 2, good: int = 1
 ) -> dict[str, np.ndarray]:
-    """Noise in every layer; the classes lie apart in layer ``good``; each speaker lies elsewhere by ``shift``."""
+    """Noise; the classes lie apart in layer ``good``; each speaker lies elsewhere, by about ``shift``."""
     rng = np.random.default_rng(0)
     places = {name: rng.normal(size=8) for name in sorted({item.speaker_key for item in utterances})}
     centres = 2 * np.eye(4, 8)
