@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+import training
+from store.errors import ConfigurationError
+from training.experiment import Experiment, load, parse
+
+MINIMAL = {"source": "one", "target": "two"}
+SHIPPED = sorted(Path(training.__file__).with_name("experiments").glob("*.toml"))
+
+
+def test_presets_and_modes_are_defaults_that_settings_override() -> None:
+    assert parse(MINIMAL).epochs == 20
+    paper = parse({**MINIMAL, "preset": "paper", "mode": "paper", "epochs": 30})
+    assert (paper.epochs, paper.patience, paper.seeds, paper.class_weights) == (
+        30,
+        10,
+        tuple(range(10)),
+        "none",
+    )
+    assert parse(MINIMAL).class_weights == "inverse_frequency"
+
+
+def test_systems_are_the_rows_of_the_table() -> None:
+    labels = [system.label for system in parse(MINIMAL).systems]
+    assert labels == [
+        "linear", "linear (per-speaker z)", "CL", "RA-CL (pseudo)", "GA-CL (pseudo)", "GA-CL (oracle_val)",
+        "AGA-CL (pseudo)", "AGA-CL (oracle_val)",
+    ]  # fmt: skip
+
+
+def test_unknown_key_names_the_nearest_setting() -> None:
+    with pytest.raises(ConfigurationError, match=r"'learning_rat'.*did you mean 'learning_rate'"):
+        parse({**MINIMAL, "learning_rat": 1e-3})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target": "one"}, "same corpus"),
+        ({"epochs": 5}, "warm-up"),
+        ({"classes": ["anger"]}, "two classes"),
+        ({"classes": ["anger", "joy"]}, "canonical"),
+        ({"seeds": [1, 1]}, "twice"),
+        ({"models": []}, "no model"),
+        ({"d_model": 30}, "multiple"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"beta": "x"}, "beta"),
+        ({"models": ["XL"]}, "models"),
+        ({"layer": "first"}, "layer"),
+        ({"ed_scale": -1.0}, "ed_scale"),
+    ],
+)
+def test_bad_values_are_one_line_errors(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        parse({**MINIMAL, **changes})
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_setting_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="target"):
+        parse({"source": "one"})
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_experiments_are_valid(path: Path) -> None:
+    assert load(path).systems
+
+
+def test_there_are_shipped_experiments() -> None:
+    assert {path.stem for path in SHIPPED} >= {"sample", "crosslingual", "paper"}
+
+
+def test_overrides_come_last(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('source = "one"\ntarget = "two"\nbeta = 0.1\n', encoding="utf-8")
+    assert load(path, {"beta": 0.7}).beta == 0.7
+    assert load(path).beta == 0.1
+
+
+def test_unreadable_files_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"no .*absent\.toml"):
+        load(tmp_path / "absent.toml")
+    (tmp_path / "bad.toml").write_text("source = ", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="valid TOML"):
+        load(tmp_path / "bad.toml")
+
+
+def test_digest_ignores_only_the_number_of_processes() -> None:
+    assert parse(MINIMAL).digest == parse({**MINIMAL, "workers": 2}).digest
+    assert parse(MINIMAL).digest != parse({**MINIMAL, "beta": 0.6}).digest
+
+
+def test_experiments_are_frozen_and_every_setting_is_documented() -> None:
+    experiment = parse(MINIMAL)
+    with pytest.raises(ValidationError, match="frozen"):
+        experiment.beta = 1.0  # type: ignore[misc]
+    undocumented = [name for name, field in Experiment.model_fields.items() if not field.description]
+    assert undocumented == []

@@ -1,0 +1,220 @@
+"""The settings of one experiment: every choice the paper leaves open is a named, documented field."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from store.digests import digest
+from store.errors import ConfigurationError
+from store.vocabulary import DIPHTHONGS, EMOTIONS, FOUR_CLASSES, MONOPHTHONGS
+from training.records import System
+
+Model = Literal["linear", "CL", "BA-CL", "WA-CL", "GA-CL", "RA-CL", "AGA-CL"]
+AnchorLabels = Literal["none", "pseudo", "oracle_val"]
+PRESETS: dict[str, dict[str, object]] = {
+    "quick": {"epochs": 20, "patience": 5, "seeds": (0, 1, 2)},
+    "paper": {"epochs": 70, "patience": 10, "seeds": tuple(range(10))},
+}
+MODES: dict[str, dict[str, object]] = {
+    "strict": {"class_weights": "inverse_frequency"},
+    "paper": {"class_weights": "none"},
+}
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Experiment(BaseModel):
+    """One experiment; frozen, unknown keys refused. ``[D]`` marks our decision where the paper is silent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str = "experiment"
+    """Name printed with the results."""
+    source: str
+    """Corpus whose labels train the models."""
+    target: str
+    """Corpus of the other language; scored on held-out speakers only."""
+    classes: tuple[str, ...] = FOUR_CLASSES
+    """Emotions in use, canonical names; utterances of other emotions are left out."""
+
+    frames: str = "encoder"
+    """Name of the stored frames (AGA-CL); CL and the anchors read ``segments-<frames>`` (see `segments`)."""
+    layer: int | Literal["last"] = "last"
+    """Encoder layer of frames and segments; counted from 0, ``last`` as in the paper."""
+    input_scaling: Literal["source", "none"] = "source"
+    """[D] ``source``: inputs are z-scored by mean and SD of the source training rows (not for anchors)."""
+    frame_stride: Positive = 1
+    """[D] Keep every n-th stored frame of AGA-CL; 1 keeps all (13 frames in 260 ms at 20 ms)."""
+    max_phones: Positive = 128
+    """[D] Phones of one utterance after this many are left out, and reported."""
+
+    models: tuple[Model, ...] = ("linear", "CL", "RA-CL", "GA-CL", "AGA-CL")
+    """Rows of the table; ``linear`` is the source-only baseline, without and with per-speaker z-scores."""
+    anchor_labels: tuple[AnchorLabels, ...] = ("pseudo", "oracle_val")
+    """Where the emotions of target segments come from; the first is the main mode of every triplet model."""
+    repeated_models: tuple[Model, ...] = ("GA-CL", "AGA-CL")
+    """Models that are run again for each further mode of ``anchor_labels``."""
+    preset: Literal["quick", "paper"] = "quick"
+    """Defaults of epochs, patience and seeds: 20, 5 and 3, or 70, 10 and 10."""
+    mode: Literal["strict", "paper"] = "strict"
+    """Defaults of the protocol: ``strict`` weights classes by inverse frequency, ``paper`` does not."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Runs; each has its own source split, initial weights and batch order."""
+    folds: Positive | Literal["auto"] = "auto"
+    """Speaker-disjoint folds over the target; ``auto`` takes the published folds where there are some."""
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of source speakers that choose the epoch."""
+
+    epochs: Positive = 20
+    """Most epochs of one run, warm-up included."""
+    patience: Positive = 5
+    """[D] Epochs after the warm-up without a better source-validation UAR before a run stops."""
+    warm_up: Annotated[int, Field(ge=0)] = 5
+    """[D] Epochs of cross-entropy only, before pseudo labels and anchors; the same for every model."""
+    batch_size: Positive = 64
+    """Source utterances (and paired target utterances) of one step."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    """Adam's learning rate at the first epoch."""
+    learning_rate_decay: Annotated[float, Field(ge=0)] = 1e-3
+    """[D] lr_t = lr / (1 + decay x t), t in epochs from 0: our reading of "decay factor 0.001"."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """[D] The other reading of "decay factor 0.001": Adam's weight decay."""
+    class_weights: Literal["none", "inverse_frequency"] = "inverse_frequency"
+    """[D] Weights of the cross-entropy; the default follows ``mode``."""
+
+    beta: Annotated[float, Field(ge=0)] = 0.5
+    """Weight of the triplet loss."""
+    margin: Annotated[float, Field(ge=0)] = 0.2
+    """[D] Margin on L2-normalised vectors (the paper's value is lost; try 0.1, 0.2, 0.5, 1.0)."""
+    triplets_per_vowel: Positive = 16
+    """[D] Most triplets of one step for each emotion and anchor vowel."""
+    pseudo_threshold: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """[D] Lowest confidence of a prediction that serves as pseudo label."""
+    anchor_refresh: Literal["epoch", "once"] = "epoch"
+    """[D] When anchors are chosen after the warm-up: anew each epoch with the renewed pseudo labels (those of
+    the epoch that is kept are reported), or once per emotion, at its first target token."""
+    vowels: Literal["mono", "diph", "both"] = "both"
+    """Vowel groups whose anchor sets are used."""
+    ed_scale: Literal["max"] | Annotated[float, Field(gt=0)] = "max"
+    """Divisor of the Euclidean distance: the largest of the pair's cells, or a number (6.0: the paper)."""
+    utterances_per_emotion: Positive = 500
+    """[D] Utterances of each corpus and emotion behind a centroid, drawn by the seed where there are more."""
+
+    d_model: Positive = 256
+    """[D] Width of the phone transformer."""
+    layers: Positive = 2
+    """[D] Layers of the phone transformer."""
+    heads: Positive = 4
+    """[D] Heads of the phone transformer."""
+    feed_forward: Positive = 512
+    """[D] Hidden width of its feed-forward part."""
+    dropout: Share = 0.1
+    """[D] Dropout in the encoder and after the cross-phonetic attention."""
+    classifier_width: Positive = 128
+    """[D] Hidden width of the classifier."""
+    classifier_dropout: Share = 0.3
+    """[D] Dropout in the classifier."""
+    attention_heads: Positive = 8
+    """[D] Heads of the cross-phonetic attention, each d / 8 wide."""
+    validation_attention: Literal["cross", "self"] = "cross"
+    """[D] What frames of source-validation items attend to: a fixed random target item, or themselves."""
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of matrix products; ``auto`` takes bfloat16 where the processor has it, and is recorded."""
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = 0
+    """Processes that share the runs; 0 means here, ``auto`` one per processor. Changes no result."""
+    threads: Positive = 1
+    """Torch threads of each process."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, given: object) -> object:
+        if not isinstance(given, Mapping):
+            return given
+        preset = PRESETS.get(str(given.get("preset", "quick")), {})
+        return {**preset, **MODES.get(str(given.get("mode", "strict")), {}), **given}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems = {
+            "source and target are the same corpus": self.source == self.target,
+            "fewer than two classes": len(set(self.classes)) < 2,
+            "a class that is not a canonical emotion": not set(self.classes) <= set(EMOTIONS),
+            "a class, model or seed given twice": any(
+                len(set(items)) < len(items) for items in (self.classes, self.models, self.seeds)
+            ),
+            "no model or no seed": not (self.models and self.seeds and self.anchor_labels),
+            "epochs do not exceed the warm-up": self.epochs <= self.warm_up,
+            "d_model is not a multiple of heads, or odd": bool(self.d_model % self.heads or self.d_model % 2),
+        }
+        for problem, found in problems.items():
+            if found:
+                raise ValueError(problem)
+        return self
+
+    @property
+    def systems(self) -> tuple[System, ...]:
+        """The rows of the table, in order."""
+        rows = []
+        for model in self.models:
+            if model == "linear":
+                rows += [System(model=model), System(model=model, standardisation="speaker")]
+            elif model == "CL":
+                rows.append(System(model=model))
+            else:
+                modes = self.anchor_labels if model in self.repeated_models else self.anchor_labels[:1]
+                rows += [System(model=model, anchor_labels=labels) for labels in modes]
+        return tuple(rows)
+
+    @property
+    def segments(self) -> str:
+        """Name of the stored phone segments of the frames in use."""
+        return f"segments-{self.frames}"
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """The vowel groups among which anchors are chosen, each for itself."""
+        return {"mono": (MONOPHTHONGS,), "diph": (DIPHTHONGS,), "both": (MONOPHTHONGS, DIPHTHONGS)}[
+            self.vowels
+        ]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that may change a result (not of ``workers``)."""
+        return digest(self.model_dump(mode="json", exclude={"workers"}))
+
+
+def load(path: Path | None = None, overrides: Mapping[str, object] | None = None) -> Experiment:
+    """Return the experiment of a TOML file with ``overrides`` on top; raises ConfigurationError."""
+    given: dict[str, object] = {}
+    if path is not None:
+        try:
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise ConfigurationError(
+                "an experiment file", f"no {path}", "name an existing TOML file"
+            ) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigurationError("valid TOML", f"{path}: {error}", "correct the file") from error
+    return parse({**given, **(overrides or {})})
+
+
+def parse(given: Mapping[str, object]) -> Experiment:
+    """Return the validated experiment; raises ConfigurationError that names the nearest setting."""
+    try:
+        return Experiment.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"][:1]) or "experiment"
+        if first["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(name, Experiment.model_fields, n=1, cutoff=0.0)
+            raise ConfigurationError(
+                "settings of an experiment", f"the unknown key {name!r}", f"did you mean {near[0]!r}"
+            ) from error
+        raise ConfigurationError(
+            f"a valid value of {name}", f"{first['input']!r}"[:80], first["msg"]
+        ) from error

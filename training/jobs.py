@@ -1,0 +1,261 @@
+"""Runs and remembers the systems of one seed and fold, here or in several processes."""
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from store.digests import digest
+from training.adaptation import UNLABELLED, Problem
+from training.dataset import CorpusData
+from training.experiment import Experiment
+from training.guards import EVALUATION, Ledger
+from training.records import AnchorScore, Epoch, LabelAccess, Prediction, System
+from training.trainer import Trainer
+
+CODE_VERSION = 1
+"""Raise when the results of an unchanged experiment may change: saved runs are then not reused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What all runs share: settings, both corpora, and the name of the data (a digest)."""
+
+    experiment: Experiment
+    source: CorpusData
+    target: CorpusData
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One family of systems on one seed and fold; the positions say who does what (see `Problem`)."""
+
+    systems: tuple[System, ...]
+    use_frames: bool
+    seed: int
+    fold: int
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    adapt: tuple[int, ...]
+    test: tuple[int, ...]
+
+    def name_of(self, system: System) -> str:
+        """Return a file name for one run."""
+        return f"{system.model}-{system.anchor_labels}-seed{self.seed}-fold{self.fold}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one system left on one seed and fold."""
+
+    predictions: tuple[Prediction, ...]
+    anchors: tuple[AnchorScore, ...]
+    epochs: tuple[Epoch, ...]
+    accesses: tuple[LabelAccess, ...]
+
+
+Finished = Callable[[Job, System, bool], None]
+"""Called after each run, with whether it was reused."""
+
+
+def execute(inputs: Inputs, jobs: Sequence[Job], folder: Path | None, finished: Finished) -> list[Run]:
+    """Run all jobs and return their runs in the order of jobs and systems.
+
+    Runs saved in ``folder`` under the same experiment, data and split are reused; new ones are saved there
+    one by one, so that a killed experiment goes on where it stopped.
+    """
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    known: dict[tuple[int, System], Run] = {}
+    left: list[tuple[int, Job]] = []
+    for at, job in enumerate(jobs):
+        saved = {system: _load(inputs, job, system, folder) for system in job.systems}
+        for system, run in saved.items():
+            if run is not None:
+                known[at, system] = run
+                finished(job, system, True)
+        missing = tuple(system for system, run in saved.items() if run is None)
+        if missing:
+            left.append((at, replace(job, systems=missing)))
+    for at, system, run in _run_all(inputs, left, folder, finished):
+        known[at, system] = run
+    return [known[at, system] for at, job in enumerate(jobs) for system in job.systems]
+
+
+def worker_count(setting: int | str, jobs: int) -> int:
+    """Return how many processes to start; ``auto`` is one for each processor, and none where one would do."""
+    wanted = len(os.sched_getaffinity(0)) if setting == "auto" else int(setting)
+    if torch.cuda.is_available() and setting == "auto":
+        wanted = 0
+    return min(wanted, jobs) if wanted > 1 and jobs > 1 else 0
+
+
+def _run_all(
+    inputs: Inputs, jobs: Sequence[tuple[int, Job]], folder: Path | None, finished: Finished
+) -> Iterator[tuple[int, System, Run]]:
+    workers = worker_count(inputs.experiment.workers, len(jobs))
+    if not workers:
+        with _threads(inputs.experiment.threads):
+            for at, job in jobs:
+                for system, run in run_job(inputs, job, folder):
+                    finished(job, system, False)
+                    yield at, system, run
+        return
+    # Frames first: their jobs are the longest, and the last one to end should be short.
+    ordered = sorted(jobs, key=lambda pair: not pair[1].use_frames)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_prepare, initargs=(inputs, folder))
+    try:
+        futures = {pool.submit(_in_worker, job): (at, job) for at, job in ordered}
+        for future in as_completed(futures):
+            at, job = futures[future]
+            for system, run in future.result():
+                finished(job, system, False)
+                yield at, system, run
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_worker: list[tuple[Inputs, Path | None]] = []
+"""What a worker process was started with: sent once, not with each job."""
+
+
+def _prepare(inputs: Inputs, folder: Path | None) -> None:
+    torch.set_num_threads(inputs.experiment.threads)
+    _worker[:] = [(inputs, folder)]
+
+
+def _in_worker(job: Job) -> list[tuple[System, Run]]:
+    inputs, folder = _worker[0]
+    return list(run_job(inputs, job, folder))
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def run_job(inputs: Inputs, job: Job, folder: Path | None) -> Iterator[tuple[System, Run]]:
+    """Train and score the systems of one job one after the other, saving each."""
+    hidden = replace(inputs.target, labels=np.full_like(inputs.target.labels, UNLABELLED))
+    sides = (np.array(side, dtype=np.int64) for side in (job.train, job.validation, job.adapt, job.test))
+    problem = Problem(inputs.experiment, job.seed, job.fold, inputs.source, hidden, *sides)
+    trainer = Trainer(problem, use_frames=job.use_frames)
+    for system in job.systems:
+        oracle = _revealed(inputs.target, problem.adapt) if system.anchor_labels == "oracle_val" else None
+        trained = trainer.train(system, oracle)
+        run = Run(
+            predictions=_predictions(inputs, job, system, trained.probabilities),
+            anchors=trained.anchors,
+            epochs=trained.epochs,
+            accesses=accesses(system),
+        )
+        _save(inputs, job, system, run, folder)
+        yield system, run
+
+
+def _revealed(
+    target: CorpusData, adapt: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return the labels of the target training speakers only; the others stay hidden."""
+    labels = np.full(len(target), UNLABELLED, dtype=np.int64)
+    labels[adapt] = target.labels[adapt]
+    return labels
+
+
+def accesses(system: System) -> tuple[LabelAccess, ...]:
+    """Return which labels the training and scoring of a system touch."""
+    ledger, name = Ledger(), system.label
+    ledger.note(name, "training", "source", "train", "cross-entropy")
+    ledger.note(name, "selection", "source", "validation", "choice of the epoch")
+    if system.model != "CL" and system.anchor_labels != "none":
+        ledger.note(name, "anchors", "source", "train", "centroids, positives and negatives")
+    if system.anchor_labels == "oracle_val":
+        ledger.note(name, "anchors", "target", "train", "centroids and triplet anchors")
+    ledger.note(name, EVALUATION, "target", "test", "scores")
+    return ledger.entries
+
+
+def _predictions(
+    inputs: Inputs, job: Job, system: System, probabilities: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+) -> tuple[Prediction, ...]:
+    classes, target = inputs.experiment.classes, inputs.target
+    return tuple(
+        Prediction(
+            system=system.label, seed=job.seed, fold=job.fold, utterance=target.ids[item],
+            speaker=target.speakers[item], emotion=classes[target.labels[item]],
+            predicted=classes[int(row.argmax())], probabilities=tuple(float(value) for value in row),
+        )
+        for item, row in zip(job.test, probabilities, strict=True)
+    )  # fmt: skip
+
+
+def _key(inputs: Inputs, job: Job, system: System) -> str:
+    """Return the digest of everything that one run depends on."""
+    sides = {name: getattr(job, name) for name in ("train", "validation", "adapt", "test")}
+    settings = inputs.experiment.model_dump(
+        mode="json",
+        exclude={"workers", "name", "models", "anchor_labels", "repeated_models", "seeds", "folds", "preset"},
+    )
+    return digest({
+        "code": CODE_VERSION, "torch": str(torch.__version__), "data": inputs.data, "settings": settings,
+        "system": asdict(system), "seed": job.seed, "fold": job.fold, "sides": sides,
+    })  # fmt: skip
+
+
+def _save(inputs: Inputs, job: Job, system: System, run: Run, folder: Path | None) -> None:
+    if folder is None:
+        return
+    document = {"key": _key(inputs, job, system), **asdict(run)}
+    path = folder / f"{job.name_of(system)}.json"
+    aside = path.with_suffix(f".{os.getpid()}.tmp")
+    aside.write_text(json.dumps(_without_nan(document)), encoding="utf-8")
+    aside.replace(path)
+
+
+def _load(inputs: Inputs, job: Job, system: System, folder: Path | None) -> Run | None:
+    """Return the saved run, or None where there is none, it is damaged, or it belongs to other inputs."""
+    if folder is None:
+        return None
+    try:
+        document = json.loads((folder / f"{job.name_of(system)}.json").read_text(encoding="utf-8"))
+        if document["key"] != _key(inputs, job, system):
+            return None
+        return Run(
+            predictions=tuple(
+                Prediction(**{**row, "probabilities": tuple(row["probabilities"])})
+                for row in document["predictions"]
+            ),
+            anchors=tuple(AnchorScore(**_with_nan(row)) for row in document["anchors"]),
+            epochs=tuple(Epoch(**row) for row in document["epochs"]),
+            accesses=tuple(LabelAccess(**row) for row in document["accesses"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _without_nan(value: object) -> object:
+    """Replace NaN by None all the way down, so that the file is plain JSON."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return [_without_nan(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _with_nan(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: math.nan if value is None else value for key, value in row.items()}
