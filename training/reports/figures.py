@@ -97,6 +97,8 @@ def draw_confusions(
     lines = ceil(len(systems) / columns)
 
     def paint(figure: Figure) -> None:
+        figure.supxlabel("predicted", fontsize="medium")
+        figure.supylabel("true", fontsize="medium")
         for place, system in enumerate(systems):
             axes = figure.add_subplot(lines, columns, place + 1)
             items = [item for item in predictions if item.system == system]
@@ -109,10 +111,6 @@ def draw_confusions(
             ticks = np.arange(len(classes)) + 0.5
             axes.set_xticks(ticks, classes, rotation=40, ha="right", rotation_mode="anchor")
             axes.set_yticks(ticks, classes if place % columns == 0 else [])
-            if place % columns == 0:
-                axes.set_ylabel("true")
-            if place // columns == lines - 1:
-                axes.set_xlabel("predicted")
 
     caption = "Confusion in percent of each true class (rows add up to 100), pooled over folds and seeds."
     return _draw("confusion", caption, (0.9 + 2.1 * columns, 0.6 + 2.25 * lines), paint)
@@ -161,7 +159,9 @@ def _anchor_panel(
             if share:
                 style = "-" if share > 0.5 else ":"
                 axes.add_patch(
-                    Rectangle((j + 0.05, i + 0.05), 0.9, 0.9, fill=False, ec="#c8102e", lw=1.7, ls=style)
+                    Rectangle(
+                        (j + 0.05, i + 0.05), 0.9, 0.9, fill=False, ec="#c8102e", lw=1.7, ls=style, zorder=3
+                    )
                 )
     _matrix(
         axes, means, [["" if isnan(v) else f".{100 * v:02.0f}" for v in row] for row in means], limits=limits
@@ -225,8 +225,9 @@ def draw_curves(epochs: Sequence[Epoch]) -> Drawing:
             own = [item for item in epochs if item.system == system]
             _curve(grid[0][column], own, lambda e: 100 * e.validation_uar, SOURCE_COLOUR)
             _curve(grid[1][column], own, lambda e: e.emotion_loss, SOURCE_COLOUR, label="emotion")
-            if any(item.n_triplets for item in own):
-                _curve(grid[1][column], own, lambda e: e.anchor_loss, TARGET_COLOUR, label="anchor")
+            adapted = [item for item in own if item.n_triplets]
+            if adapted:
+                _curve(grid[1][column], adapted, lambda e: e.anchor_loss, TARGET_COLOUR, label="anchor")
             grid[0][column].set_title(system)
             grid[1][column].set_xlabel("epoch")
         grid[0][0].set_ylabel("source validation UAR (%)")
@@ -277,4 +278,4 @@ def _matrix(
 
 
 def _hatch(x: int, y: int, width: int) -> Rectangle:
-    return Rectangle((x, y), width, 1, fill=False, ec="#8a8f98", hatch="////", lw=0)
+    return Rectangle((x, y), width, 1, fill=False, ec="#8a8f98", hatch="////", lw=0, zorder=2)

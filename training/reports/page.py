@@ -165,7 +165,6 @@ def _render(content: ReportInput, summaries: Sequence[Summary], drawings: Mappin
     page = environment.get_template(TEMPLATE).render(
         content=content,
         summaries=summaries,
-        best=max(summaries, key=lambda row: row.uar.mean, default=None),
         figures={name: _inline(drawing) for name, drawing in drawings.items()},
         corpora=count_corpora(content.utterances, content.classes),
         skipped=count_skipped(content.skipped),
@@ -182,8 +181,9 @@ def _render(content: ReportInput, summaries: Sequence[Summary], drawings: Mappin
 
 
 def _inline(drawing: Drawing) -> dict[str, Markup | str]:
-    """Return a figure for the page: its ink becomes the page's own colour and its fonts the page's."""
-    svg = drawing.svg.replace(figures.INK, "currentColor").replace("DejaVu Sans", "inherit")
+    """Return a figure for the page: its ink and its two series take the page's colours, light or dark."""
+    svg = drawing.svg.replace(figures.INK, "currentColor")
+    svg = svg.replace(figures.SOURCE_COLOUR, "var(--first)").replace(figures.TARGET_COLOUR, "var(--second)")
     return {"svg": Markup(svg), "caption": drawing.caption}  # noqa: S704 - our own drawing, not user text
 
 

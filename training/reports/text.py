@@ -24,6 +24,11 @@ def interval(value: Interval) -> str:
     return f"{percent(value.low)} to {percent(value.high)}"
 
 
+def signed(value: float, decimals: int = 2) -> str:
+    """Return a number with a true minus sign."""
+    return MISSING if isnan(value) else f"{value:.{decimals}f}".replace("-", "−")
+
+
 def p_value(p: float) -> str:
     """Return p with three decimals, ``<0.001`` below that."""
     return MISSING if isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
@@ -33,7 +38,9 @@ def comparison(value: Comparison | None, usage: str = "usual") -> str:
     """Return the difference in points of percent with p and stars, e.g. ``+2.1, p 0.031*``."""
     if value is None:
         return MISSING
-    difference = f"{100 * value.test.mean_difference:+.1f}".replace("-", "−")
+    difference = ("+" if value.test.mean_difference >= 0 else "") + signed(
+        100 * value.test.mean_difference, 1
+    )
     if isnan(value.test.p):
         return difference
     return f"{difference}, p {p_value(value.test.p)}{stars(value.test.p, usage)}"
