@@ -1,0 +1,118 @@
+"""Aligns a corpus: reuses what is stored under the same key, computes the rest, accounts for all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.aligners.aligner import Aligner, Load, Progress, alignment_key
+from pipeline.aligners.embedded import EmbeddedAligner, train_embedded
+from store.errors import ConfigurationError
+from store.records import Alignment, Skipped, Utterance
+
+ALIGNERS = ("embedded",)
+
+
+class AlignmentStore(Protocol):
+    """What aligning needs of `store.catalogue.Store`."""
+
+    def put_model(self, name: str, data: bytes) -> str:
+        """Keep a model under a name and return its digest."""
+        ...
+
+    def latest_model(self, name: str) -> tuple[str, bytes] | None:
+        """Return digest and bytes of the newest model of that name."""
+        ...
+
+    def latest_alignments(self, corpus: str, aligner_digest: str) -> tuple[Alignment, ...]:
+        """Return the stored alignments of a corpus by one aligner."""
+        ...
+
+
+@dataclass(frozen=True)
+class AlignedCorpus:
+    """The alignments of one corpus, and a row with the reason for each utterance that has none."""
+
+    corpus: str
+    aligner: str
+    identity: str
+    alignments: tuple[Alignment, ...]
+    unaligned: tuple[Skipped, ...]
+    reused: int
+    computed: int
+
+
+def align(
+    store: AlignmentStore, corpus: str, utterances: Sequence[Utterance], load: Load, *,
+    aligner: str = "embedded", retrain: bool = False, textgrids: Path | None = None, workers: int = 0,
+    progress: Progress | None = None,
+) -> AlignedCorpus:  # fmt: skip
+    """Return phones with times for every utterance of a corpus that can be aligned.
+
+    Parameters
+    ----------
+    store, corpus
+        The store holds the aligner's model and earlier alignments; an alignment whose key (audio, text,
+        language, speaker, aligner with its model) is there already is not computed again.
+    utterances, load
+        The manifest's rows, and what gives their samples (mono float32 at COMMON_RATE).
+    aligner
+        One of `ALIGNERS`.
+    retrain
+        Train the model anew although there is one; this replaces all alignments of the corpus.
+    textgrids
+        The folder of the TextGrids, for ``aligner="textgrid"``.
+    workers, progress
+        Parallel jobs (threads); a callable that is told (stage, done, total).
+
+    Raises
+    ------
+    AlignmentError
+        If the aligner cannot serve this corpus (language, program, model); nothing has been stored then.
+    ConfigurationError
+        If there is no such aligner.
+    """
+    if aligner not in ALIGNERS:
+        raise ConfigurationError(f"an aligner ({', '.join(ALIGNERS)})", repr(aligner), "name one of them")
+    order = _Order(store, corpus, utterances, load, retrain, textgrids, workers, progress)
+    return _run(_embedded(order), order)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """The arguments of `align`, for the steps behind it."""
+
+    store: AlignmentStore
+    corpus: str
+    utterances: Sequence[Utterance]
+    load: Load
+    retrain: bool
+    textgrids: Path | None
+    workers: int
+    progress: Progress | None
+
+
+def _run(chosen: Aligner, order: _Order) -> AlignedCorpus:
+    """Align what is not stored yet and put the rows in the order of the utterances."""
+    stored = {item.key: item for item in order.store.latest_alignments(order.corpus, chosen.identity)}
+    keys = {u.id: alignment_key(u, chosen.identity) for u in order.utterances}
+    missing = [u for u in order.utterances if keys[u.id] not in stored]
+    outcome = {item.utterance: item for item in chosen.align(missing, order.load, order.progress)}
+    rows = [outcome[u.id] if u.id in outcome else replace(stored[keys[u.id]], utterance=u.id)
+            for u in order.utterances]  # fmt: skip
+    return AlignedCorpus(
+        order.corpus, chosen.name, chosen.identity, tuple(row for row in rows if isinstance(row, Alignment)),
+        tuple(row for row in rows if isinstance(row, Skipped)), len(order.utterances) - len(missing),
+        sum(isinstance(row, Alignment) for row in outcome.values()),
+    )  # fmt: skip
+
+
+def _embedded(order: _Order) -> Aligner:
+    """Return the aligner with the corpus's model, trained now if there is none."""
+    name = f"embedded-{order.corpus}"
+    model = None if order.retrain else order.store.latest_model(name)
+    if model is not None:
+        return EmbeddedAligner(model[1], workers=order.workers)
+    data = train_embedded(order.utterances, order.load, progress=order.progress)
+    order.store.put_model(name, data)
+    return EmbeddedAligner(data, workers=order.workers)

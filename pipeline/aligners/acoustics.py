@@ -1,0 +1,90 @@
+"""Acoustic features of the embedded aligner: MFCC with deltas every 10 ms, and where the speech lies."""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from store.vocabulary import COMMON_RATE
+
+HOP = 160
+"""Samples a frame: frame i stands for the samples [i x HOP, (i + 1) x HOP) and is centred on their middle."""
+
+_WINDOW, _FFT, _BANDS, _COEFFICIENTS = 400, 512, 26, 13
+_LOWEST_HZ, _HIGHEST_HZ, _EMPHASIS, _FLOOR = 60.0, 7600.0, 0.97, 1e-8
+
+Array = NDArray[np.float32]
+
+
+def frame_count(n_samples: int) -> int:
+    """Return the number of frames, ceil(n / HOP)."""
+    return -(-n_samples // HOP)
+
+
+def cepstra(samples: Array) -> Array:
+    """Return the MFCC (frames, 13) of mono samples in [-1, 1] at 16 kHz; c0 carries the energy."""
+    spectra = np.abs(np.fft.rfft(_frames(samples), _FFT, axis=1)).astype(np.float32) ** 2
+    bands = np.log(np.maximum(spectra @ _mel_filters(), _FLOOR))
+    return np.asarray(bands @ _cosines(), dtype=np.float32)
+
+
+def energy_db(samples: Array) -> Array:
+    """Return the energy of each frame in decibels, (frames,)."""
+    count = frame_count(len(samples))
+    padded = np.zeros(count * HOP, dtype=np.float64)
+    padded[: len(samples)] = samples
+    power = (padded.reshape(count, HOP) ** 2).mean(axis=1)
+    smooth = np.convolve(power, np.ones(3) / 3, mode="same")
+    return np.asarray(10 * np.log10(np.maximum(smooth, 1e-10)), dtype=np.float32)
+
+
+def speech_span(energy: Array, *, below_peak_db: float = 35.0, margin: int = 12) -> tuple[int, int]:
+    """Return the frames [start, stop) from the first to the last one near the level of speech.
+
+    A frame counts as near if it is no more than ``below_peak_db`` under the 95th percentile; ``margin``
+    frames are added on both sides. A second of silence around the speech otherwise captures phones (RAVDESS).
+    """
+    loud = np.flatnonzero(energy >= np.percentile(energy, 95) - below_peak_db)
+    return max(int(loud[0]) - margin, 0), min(int(loud[-1]) + 1 + margin, len(energy))
+
+
+def with_deltas(static: Array) -> Array:
+    """Return (frames, 3 x 13): the coefficients, their slopes over five frames, and the slopes' slopes."""
+    first = _slope(static)
+    return np.concatenate([static, first, _slope(first)], axis=1)
+
+
+def _slope(values: Array) -> Array:
+    padded = np.pad(values, ((2, 2), (0, 0)), mode="edge")
+    return np.asarray((2 * (padded[4:] - padded[:-4]) + (padded[3:-1] - padded[1:-3])) / 10, dtype=np.float32)
+
+
+def _frames(samples: Array) -> Array:
+    """Return the windowed, pre-emphasised frames (frames, 400), centred on the middle of their 10 ms."""
+    count = frame_count(len(samples))
+    emphasised = np.append(samples[:1], samples[1:] - _EMPHASIS * samples[:-1])
+    side = (_WINDOW - HOP) // 2
+    padded = np.pad(emphasised, (side, count * HOP - len(samples) + side))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::HOP]
+    return np.asarray(windows * np.hamming(_WINDOW), dtype=np.float32)
+
+
+@cache
+def _mel_filters() -> Array:
+    """Return triangular filters on the mel scale, (257, 26)."""
+    lowest, highest = (2595 * float(np.log10(1 + hertz / 700)) for hertz in (_LOWEST_HZ, _HIGHEST_HZ))
+    mel = np.linspace(lowest, highest, _BANDS + 2)
+    edges = 700 * (10 ** (mel / 2595) - 1)
+    hertz = np.arange(_FFT // 2 + 1)[:, None] * COMMON_RATE / _FFT
+    rising = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
+    return np.asarray(np.maximum(np.minimum(rising, falling), 0), dtype=np.float32)
+
+
+@cache
+def _cosines() -> Array:
+    """Return the orthonormal DCT-II with liftering, (26, 13)."""
+    band, order = np.arange(_BANDS)[:, None] + 0.5, np.arange(_COEFFICIENTS)
+    basis = np.cos(np.pi * band * order / _BANDS) * np.sqrt(2 / _BANDS)
+    basis[:, 0] /= np.sqrt(2)
+    return np.asarray(basis * (1 + 11 * np.sin(np.pi * order / 22)), dtype=np.float32)

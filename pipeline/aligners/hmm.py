@@ -1,0 +1,134 @@
+"""Gaussian mixtures for the states of the embedded aligner: likelihoods, re-estimation and splitting."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+VARIANCE_FLOOR = 0.02
+"""Smallest variance of a Gaussian, as a share of the variance of all training frames."""
+
+
+@dataclass(frozen=True)
+class Mixtures:
+    """Diagonal Gaussian mixtures of P states: state p owns the Gaussians [first[p], first[p + 1]).
+
+    ``log_weights`` (G,), ``means`` and ``variances`` (G, D), ``first`` (P + 1,).
+    """
+
+    log_weights: Array
+    means: Array
+    variances: Array
+    first: Labels
+
+    @property
+    def n_states(self) -> int:
+        """Number of states P."""
+        return len(self.first) - 1
+
+    def log_likelihood(self, features: Array) -> Array:
+        """Return the log density of each frame under each state, (frames, P)."""
+        joint = np.ascontiguousarray(self.joint(features).T)  # sums over rows are ten times faster
+        peak = np.maximum.reduceat(joint, self.first[:-1], axis=0)
+        joint -= np.repeat(peak, np.diff(self.first), axis=0)
+        np.exp(joint, out=joint)
+        total = np.log(np.add.reduceat(joint, self.first[:-1], axis=0))
+        return np.ascontiguousarray((peak + total).T, dtype=np.float32)
+
+    def joint(self, features: Array) -> Array:
+        """Return log weight + log density of each frame under each Gaussian, (frames, G)."""
+        precision = 1 / self.variances
+        constant = self.log_weights - 0.5 * (
+            np.log(2 * np.pi * self.variances).sum(1) + (self.means**2 * precision).sum(1)
+        )
+        linear = features @ (self.means * precision).T
+        return np.asarray(linear - 0.5 * (features**2 @ precision.T) + constant, dtype=np.float32)
+
+
+def single_gaussians(features: Array, labels: Labels, n_states: int) -> Mixtures:
+    """Return one Gaussian a state from frames with known states; a state without frames gets that of all."""
+    counts = np.bincount(labels, minlength=n_states).astype(np.float64)[:, None]
+    indicator = _sorted_sums(features, labels, n_states)
+    squares = _sorted_sums(features**2, labels, n_states)
+    everything_mean, everything_variance = features.mean(0), features.var(0)
+    means = np.where(counts > 0, indicator / np.maximum(counts, 1), everything_mean)
+    variances = np.where(counts > 1, squares / np.maximum(counts, 1) - means**2, everything_variance)
+    variances = np.maximum(variances, VARIANCE_FLOOR * everything_variance)
+    return Mixtures(
+        np.zeros(n_states, np.float32), means.astype(np.float32), variances.astype(np.float32),
+        np.arange(n_states + 1),
+    )  # fmt: skip
+
+
+def update(mixtures: Mixtures, features: Array, labels: Labels) -> Mixtures:
+    """Return the mixtures after one EM step over frames with known states; unseen states stay as they are."""
+    order = np.argsort(labels, kind="stable")
+    edges = np.searchsorted(labels[order], np.arange(mixtures.n_states + 1))
+    floor = VARIANCE_FLOOR * features.var(0)
+    weights, means = mixtures.log_weights.copy(), mixtures.means.copy()
+    variances = mixtures.variances.copy()
+    for state in range(mixtures.n_states):
+        frames = features[order[edges[state] : edges[state + 1]]]
+        if not len(frames):
+            continue
+        own = slice(int(mixtures.first[state]), int(mixtures.first[state + 1]))
+        part = Mixtures(weights[own], means[own], variances[own], np.array([0, own.stop - own.start]))
+        joint = part.joint(frames)
+        share = np.exp(joint - joint.max(1, keepdims=True))
+        share /= share.sum(1, keepdims=True)
+        mass = share.sum(0)
+        alive = mass > 3  # a Gaussian with less than three frames keeps its place and loses its weight
+        mean = (share.T @ frames) / np.maximum(mass, 1e-3)[:, None]
+        square = (share.T @ frames**2) / np.maximum(mass, 1e-3)[:, None]
+        weights[own] = np.log(np.maximum(mass, 1e-3) / np.maximum(mass, 1e-3).sum())
+        means[own] = np.where(alive[:, None], mean, means[own])
+        variances[own] = np.where(alive[:, None], np.maximum(square - mean**2, floor), variances[own])
+    return replace(mixtures, log_weights=weights, means=means, variances=variances)
+
+
+def split(mixtures: Mixtures, counts: NDArray[np.int64], total: int) -> Mixtures:
+    """Return the mixtures with up to ``total`` Gaussians, shared by the fourth root of each state's frames.
+
+    The heaviest Gaussian of a state is split along its standard deviations, in a fixed pattern of signs
+    (Young et al., The HTK Book; Povey et al., Kaldi: power 0.25).
+    """
+    wanted = _shares(counts, total)
+    signs = np.where(np.arange(mixtures.means.shape[1]) % 2 == 0, 1.0, -1.0).astype(np.float32)
+    parts = []
+    for state in range(mixtures.n_states):
+        own = slice(int(mixtures.first[state]), int(mixtures.first[state + 1]))
+        weights, means = list(mixtures.log_weights[own]), list(mixtures.means[own])
+        variances = list(mixtures.variances[own])
+        while len(weights) < wanted[state]:
+            heaviest = int(np.argmax(weights))
+            step = 0.2 * np.sqrt(variances[heaviest]) * np.roll(signs, len(weights) // 2)
+            weights[heaviest] -= np.float32(np.log(2))
+            weights.append(weights[heaviest])
+            means.append(means[heaviest] - step)
+            means[heaviest] = means[heaviest] + step
+            variances.append(variances[heaviest])
+        parts.append((weights, means, variances))
+    first = np.cumsum([0, *(len(weights) for weights, _, _ in parts)])
+    stacked = [np.array([row for part in parts for row in part[k]], dtype=np.float32) for k in range(3)]
+    return Mixtures(stacked[0], stacked[1], stacked[2], first)
+
+
+def _shares(counts: NDArray[np.int64], total: int, fewest_frames: int = 12) -> Labels:
+    """Return the number of Gaussians wanted for each state: at least one, none with too few frames."""
+    strength = np.maximum(counts, 1).astype(np.float64) ** 0.25
+    wanted = np.floor(total * strength / strength.sum()).astype(np.int64)
+    return np.asarray(np.clip(wanted, 1, np.maximum(counts // fewest_frames, 1)), dtype=np.int64)
+
+
+def _sorted_sums(values: Array, labels: Labels, n_states: int) -> NDArray[np.float64]:
+    """Return the sums of the rows of each label, (P, D)."""
+    return np.stack(
+        [
+            np.bincount(labels, weights=values[:, column], minlength=n_states)
+            for column in range(values.shape[1])
+        ],
+        axis=1,
+    )

@@ -1,0 +1,110 @@
+"""The trained model of the embedded aligner and its byte form (npz without pickle)."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.aligners.graph import STATES
+from pipeline.aligners.hmm import Array, Mixtures
+from pipeline.phones import articulatory_class
+from store.errors import AlignmentError
+from store.vocabulary import SILENCE
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    """Units, their mixtures and transitions, and the cepstral mean of each speaker heard in training.
+
+    ``log_stay`` and ``log_leave`` are (P,) with P = STATES x units. ``trained_s`` is the seconds of the
+    user's speech it was trained on, 0 for the seed alone.
+    """
+
+    units: tuple[str, ...]
+    mixtures: Mixtures
+    log_stay: Array
+    log_leave: Array
+    speakers: Mapping[str, Array]
+    trained_s: float
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Position of each unit."""
+        return {unit: place for place, unit in enumerate(self.units)}
+
+    def index_of(self, unit: str) -> int:
+        """Return the position of a unit, or of the nearest one where the model never heard it."""
+        if unit not in self.index:
+            self.index[unit] = self.index[nearest_unit(unit, self.units)]
+        return self.index[unit]
+
+    @classmethod
+    def empty(cls) -> "Model":
+        """Return the model of a corpus without texts: it knows no unit."""
+        none = np.zeros(0, dtype=np.float32)
+        table = np.zeros((0, 0), dtype=np.float32)
+        return cls((), Mixtures(none, table, table, np.zeros(1, dtype=np.int64)), none, none, {}, 0.0)
+
+    def to_bytes(self) -> bytes:
+        """Return the model as npz bytes; equal models give equal bytes."""
+        names = sorted(self.speakers)
+        header = {"format": FORMAT, "states": STATES, "units": self.units, "speakers": names}
+        means = np.array([self.speakers[name] for name in names], dtype=np.float32)
+        buffer = io.BytesIO()
+        np.savez(
+            buffer, allow_pickle=False, header=np.frombuffer(json.dumps(header).encode(), np.uint8),
+            log_weights=self.mixtures.log_weights, means=self.mixtures.means,
+            variances=self.mixtures.variances, first=self.mixtures.first, log_stay=self.log_stay,
+            log_leave=self.log_leave, speaker_means=means, trained_s=np.float64(self.trained_s),
+        )  # fmt: skip
+        return buffer.getvalue()
+
+
+def from_bytes(data: bytes) -> Model:
+    """Read a model; anything else than what `Model.to_bytes` writes raises AlignmentError."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            header = json.loads(bytes(file["header"]).decode())
+            parts = {name: file[name] for name in file.files if name != "header"}
+    except (ValueError, KeyError, OSError, EOFError) as error:
+        raise _unreadable(str(error)) from error
+    if header.get("format") != FORMAT or header.get("states") != STATES:
+        raise _unreadable(f"format {header.get('format')} with {header.get('states')} states")
+    mixtures = Mixtures(parts["log_weights"], parts["means"], parts["variances"], parts["first"])
+    speakers = dict(zip(header["speakers"], parts["speaker_means"], strict=True))
+    return Model(
+        tuple(header["units"]), mixtures, parts["log_stay"], parts["log_leave"], speakers,
+        float(parts["trained_s"]),
+    )  # fmt: skip
+
+
+def nearest_unit(unit: str, known: tuple[str, ...]) -> str:
+    """Return the known unit most like an unheard one: same class, then the most shared letters."""
+
+    def likeness(other: str) -> tuple[bool, float, bool]:
+        same_class = articulatory_class(other) == articulatory_class(unit)
+        shared = len(set(other) & set(unit)) / len(set(other) | set(unit))
+        return same_class, shared, other < unit
+
+    candidates = [name for name in known if name != SILENCE]
+    if not candidates:
+        raise _unreadable("no unit but silence")
+    return max(sorted(candidates), key=likeness)
+
+
+def transitions(stays: NDArray[np.int64], leaves: NDArray[np.int64]) -> tuple[Array, Array]:
+    """Return log P(stay) and log P(leave) of each state from counts, kept within [0.05, 0.95]."""
+    share = np.clip((stays + 1) / (stays + leaves + 2), 0.05, 0.95)
+    return np.log(share).astype(np.float32), np.log1p(-share).astype(np.float32)
+
+
+def _unreadable(found: str) -> AlignmentError:
+    return AlignmentError(
+        f"a model of the embedded aligner, format {FORMAT}", found, "train a new one with --retrain"
+    )

@@ -1,0 +1,126 @@
+"""Trains the embedded aligner: a seed model on synthetic speech, then Viterbi EM on the user's own audio."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.aligners.graph import STATES, Graph, Slot, best_path, build_graph
+from pipeline.aligners.hmm import Array, Labels, Mixtures, single_gaussians, split, update
+from pipeline.aligners.model import Model, transitions
+from pipeline.aligners.seed import seed_frames
+from store.vocabulary import SILENCE
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every number of the training; its digest is part of the aligner's identity."""
+
+    acoustic_scale: float = 0.3
+    seed_gaussians: int = 400
+    seed_updates: int = 8
+    passes: int = 30
+    gaussians_per_minute: int = 60
+    fewest_gaussians: int = 130
+    most_gaussians: int = 300
+    shortest_training_s: float = 60.0
+    longest_training_s: float = 1200.0
+
+
+@dataclass(frozen=True)
+class Example:
+    """One utterance ready for training: features (frames, 39) of its speech and its slots."""
+
+    features: Array
+    slots: tuple[Slot, ...]
+
+
+def train_seed(texts: Sequence[tuple[str, str]], recipe: Recipe) -> Model:
+    """Return the seed model of all units in the renderings of ``texts`` ((text, language) pairs)."""
+    features, names = [], []
+    for rendered, labels in seed_frames(texts):
+        features.append(rendered)
+        names.extend(labels)
+    units = tuple(sorted({unit for unit, _ in names} | {SILENCE}))
+    index = {unit: place for place, unit in enumerate(units)}
+    frames = np.concatenate(features)
+    states = np.array([STATES * index[unit] + state for unit, state in names], dtype=np.int64)
+    mixtures = single_gaussians(frames, states, STATES * len(units))
+    counts = np.bincount(states, minlength=STATES * len(units))
+    for step in range(recipe.seed_updates):
+        mixtures = split(mixtures, counts, recipe.seed_gaussians * (step + 1) // recipe.seed_updates)
+        mixtures = update(mixtures, frames, states)
+    leaves = np.bincount(states[np.flatnonzero(np.diff(states))], minlength=STATES * len(units))
+    log_stay, log_leave = transitions(counts - leaves, leaves)
+    return Model(units, mixtures, log_stay, log_leave, {}, 0.0)
+
+
+def train(
+    seed: Model, examples: Sequence[Example], speakers: dict[str, Array], recipe: Recipe,
+    progress: Progress | None = None,
+) -> Model:  # fmt: skip
+    """Return the model after Viterbi EM on ``examples`` alone, starting from the seed's alignment of them."""
+    seconds = sum(len(example.features) for example in examples) / 100
+    goal = int(np.clip(
+        recipe.gaussians_per_minute * seconds / 60, recipe.fewest_gaussians, recipe.most_gaussians
+    ))  # fmt: skip
+    graphs = [build_graph(example.slots, {s.unit: seed.index_of(s.unit) for s in example.slots})
+              for example in examples]  # fmt: skip
+    model = seed
+    for step in range(recipe.passes):
+        frames, states, paths = _align_all(model, examples, graphs, recipe.acoustic_scale)
+        counts = np.bincount(states, minlength=len(model.log_stay))
+        mixtures = _restart(seed.mixtures, frames, states, counts) if step == 0 else model.mixtures
+        growth = min(1.0, (step + 1) / max(1, 2 * recipe.passes // 3))
+        started = int((counts > 0).sum())
+        mixtures = split(mixtures, counts, started + int(growth * max(0, goal - started)))
+        mixtures = update(mixtures, frames, states)
+        log_stay, log_leave = _transitions(paths, graphs, len(model.log_stay))
+        model = replace(model, mixtures=mixtures, log_stay=log_stay, log_leave=log_leave)
+        if progress:
+            progress("train aligner", step + 1, recipe.passes)
+    return replace(model, speakers=speakers, trained_s=seconds)
+
+
+def _restart(seed: Mixtures, frames: Array, states: Labels, counts: NDArray[np.int64]) -> Mixtures:
+    """Return one Gaussian a state from the user's frames; a state never visited keeps the seed's average."""
+    own = single_gaussians(frames, states, seed.n_states)
+    means, variances = own.means.copy(), own.variances.copy()
+    for state in np.flatnonzero(counts < STATES):
+        part = slice(int(seed.first[state]), int(seed.first[state + 1]))
+        weights = np.exp(seed.log_weights[part])[:, None]
+        means[state] = (weights * seed.means[part]).sum(0)
+        spread = (weights * (seed.variances[part] + seed.means[part] ** 2)).sum(0) - means[state] ** 2
+        variances[state] = np.maximum(spread, own.variances.min(0))
+    return replace(own, means=means, variances=variances)
+
+
+def _align_all(
+    model: Model, examples: Sequence[Example], graphs: Sequence[Graph], scale: float
+) -> tuple[Array, Labels, list[NDArray[np.int64]]]:
+    """Return all aligned frames, their states, and the path of each utterance (empty where there is none)."""
+    frames, states, paths = [], [], []
+    for example, graph in zip(examples, graphs, strict=True):
+        scaled = scale * model.mixtures.log_likelihood(example.features)
+        path = best_path(graph, scaled, model.log_stay, model.log_leave)
+        paths.append(np.empty(0, dtype=np.int64) if path is None else path)
+        if path is not None:
+            frames.append(example.features)
+            states.append(graph.pdf[path])
+    return np.concatenate(frames), np.concatenate(states), paths
+
+
+def _transitions(
+    paths: Sequence[NDArray[np.int64]], graphs: Sequence[Graph], n_states: int
+) -> tuple[Array, Array]:
+    stays, leaves = np.zeros(n_states, dtype=np.int64), np.zeros(n_states, dtype=np.int64)
+    for path, graph in zip(paths, graphs, strict=True):
+        if len(path):
+            moved = np.diff(path, append=-1) != 0
+            states = graph.pdf[path]
+            stays += np.bincount(states[~moved], minlength=n_states)
+            leaves += np.bincount(states[moved], minlength=n_states)
+    return transitions(stays, leaves)
