@@ -93,8 +93,8 @@ def ingest(
 def _listed(corpus: Corpus, root: Path) -> tuple[list[CorpusItem], list[Skipped]]:
     """List a corpus folder, or say in one line why it is not one."""
     expected = f"a folder with recordings of {corpus.name}"
-    if not root.is_dir():
-        found = f"{root}, which is a file" if root.exists() else f"no folder {root}"
+    if not os.path.isdir(root):  # unlike Path.is_dir, it does not raise on a locked parent
+        found = f"{root}, which is a file" if os.path.exists(root) else f"no folder {root}"
         raise CorpusError(expected, found, "pass --corpora with the folder that holds the corpus folders")
     rows = list(corpus.items(root))
     items = [row for row in rows if isinstance(row, CorpusItem)]

@@ -7,7 +7,7 @@ The published WAV files have 16 kHz and one channel.
 
 import re
 
-from pipeline.corpora.layout import FixedTexts, FolderCorpus, Reading
+from pipeline.corpora.layout import FixedTexts, FolderCorpus, Names, Reading
 
 GENDERS = {
     "03": "male", "08": "female", "09": "female", "10": "male", "11": "male",
@@ -45,5 +45,5 @@ EMODB = FolderCorpus(
     language="de",
     licence="CC0-1.0",
     folders=("EMO-DB", "EmoDB", "Emo_DB", "berlin"),
-    reader=lambda _root: read_stem,
+    reader=lambda _root: Names(read_stem),
 )

@@ -3,7 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.audio import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES
@@ -45,25 +45,32 @@ StemReader = Callable[[str], "Reading | str"]
 
 
 @dataclass(frozen=True)
+class Names:
+    """How one corpus folder is read: the reader of its stems; stem -> entry of its table, if it has one."""
+
+    read: StemReader
+    listed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class FolderCorpus:
     """A corpus whose recordings lie anywhere below one folder and are told apart by their names.
 
-    ``folders`` are the names under which the corpus is usually unpacked; ``reader`` makes the stem reader for
-    one corpus folder (it may read a table there).
+    ``folders`` are the names under which the corpus is usually unpacked; ``reader`` says how the
+    names in one corpus folder are read (it may read a table there).
     """
 
     name: str
     language: str
     licence: str
     folders: tuple[str, ...]
-    reader: Callable[[Path], StemReader]
+    reader: Callable[[Path], Names]
     synthetic: bool = False
 
     def folder(self, corpora: Path) -> Path:
         """Return where the corpus lies under ``corpora``: a known folder name in any case, else ``name``."""
         wanted = [name.casefold() for name in (self.name, *self.folders)]
-        present = sorted(corpora.iterdir()) if corpora.is_dir() else []
-        found = {path.name.casefold(): path for path in present if path.is_dir()}
+        found = {name.casefold(): corpora / name for name in _subfolders(corpora)}
         return next((found[name] for name in wanted if name in found), corpora / self.name)
 
     def items(self, root: Path) -> Iterator[CorpusItem | Skipped]:
@@ -73,27 +80,27 @@ class FolderCorpus:
         recognised as the second of its name. Raises `CorpusError` where a table of the corpus is missing or
         damaged.
         """
-        read = self.reader(root)
+        names = self.reader(root)
         seen: dict[str, str] = {}
+        mentioned: set[str] = set()
         paths, unlisted = sound_files(root)
         for folder, reason in unlisted:
             yield self._skipped(folder, reason)
         for path in paths:
-            yield self._item(path, read, seen)
+            mentioned.add(stem_of(path))
+            yield self._item(path, names.read, seen)
+        for stem in sorted(set(names.listed) - mentioned):
+            yield self._skipped(names.listed[stem], "the corpus's table lists the file, the folder lacks it")
 
     def _item(self, path: str, read: StemReader, seen: dict[str, str]) -> CorpusItem | Skipped:
-        name = path.rsplit("/", 1)[-1]
-        stem, suffix = os.path.splitext(name)
-        stem = unicodedata.normalize("NFC", stem)
+        stem, suffix = stem_of(path), os.path.splitext(path)[1].lower()
         if reason := hostile(path):
             return self._skipped(path, reason)
         reading = read(stem)
         if isinstance(reading, str):
             return self._skipped(path, reading)
-        if suffix.lower() in UNREADABLE_SUFFIXES:
-            return self._skipped(
-                path, f"libsndfile does not read {suffix.lower()}; convert it to WAV or FLAC"
-            )
+        if suffix in UNREADABLE_SUFFIXES:
+            return self._skipped(path, f"libsndfile cannot read {suffix}; convert it to WAV or FLAC")
         if stem in seen:
             return self._skipped(path, f"a second file of the name {stem}; {seen[stem]} is used")
         seen[stem] = path
@@ -104,10 +111,8 @@ class FolderCorpus:
 
     def _skipped(self, path: str, reason: str) -> Skipped:
         shown = printable(unicodedata.normalize("NFC", path))
-        stem = os.path.splitext(shown.rsplit("/", 1)[-1])[0]
-        return Skipped(
-            utterance=f"{self.name}/{stem}", corpus=self.name, path=shown, stage="ingest", reason=reason
-        )
+        identifier = f"{self.name}/{stem_of(shown)}"
+        return Skipped(utterance=identifier, corpus=self.name, path=shown, stage="ingest", reason=reason)
 
 
 def sound_files(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
@@ -130,6 +135,11 @@ def sound_files(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
         relative = Path(os.path.relpath(folder, root))
         paths.extend((relative / name).as_posix() for name in names if _is_sound(name))
     return sorted(paths, key=lambda path: (path.count("/"), path)), failures
+
+
+def stem_of(path: str) -> str:
+    """Return the file name of a relative path without its extension, in NFC."""
+    return unicodedata.normalize("NFC", os.path.splitext(path.rsplit("/", 1)[-1])[0])
 
 
 def hostile(path: str) -> str | None:
@@ -189,6 +199,14 @@ def read_table(path: Path, columns: Sequence[str], remedy: str) -> list[dict[str
 
 def _is_sound(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES | UNREADABLE_SUFFIXES
+
+
+def _subfolders(folder: Path) -> list[str]:
+    """Return the sorted names of the folders in ``folder``, none where it cannot be listed."""
+    try:
+        return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    except OSError:
+        return []
 
 
 def _first_visit(folder: str, visited: set[str]) -> bool:

@@ -10,15 +10,15 @@ import re
 import unicodedata
 from pathlib import Path
 
-from pipeline.corpora.layout import FolderCorpus, Reading, StemReader, read_table
+from pipeline.corpora.layout import FolderCorpus, Names, Reading, read_table
 from store.vocabulary import GENDERS
 
 _NAME = re.compile(r"([A-Z]{2}\d)_([a-z]+)_(\d+)")
 _COLUMNS = ("file_id", "emotion", "raw_text", "speaker_id", "gender")
 
 
-def reader(root: Path) -> StemReader:
-    """Return the stem reader of the corpus at ``root``; raises `CorpusError` without a sound ``data.tsv``."""
+def reader(root: Path) -> Names:
+    """Return how names are read in the corpus at ``root``; `CorpusError` without a sound ``data.tsv``."""
     rows = read_table(root / "data.tsv", _COLUMNS, "unpack nEMO with data.tsv beside samples/")
     by_stem = {unicodedata.normalize("NFC", row["file_id"].rsplit(".", 1)[0]): row for row in rows}
 
@@ -34,7 +34,7 @@ def reader(root: Path) -> StemReader:
         gender = row["gender"] if row["gender"] in GENDERS else "unknown"
         return Reading(row["speaker_id"], gender, row["emotion"], row["raw_text"] or None, match[3])
 
-    return read_stem
+    return Names(read_stem, {stem: f"samples/{row['file_id']}" for stem, row in by_stem.items()})
 
 
 NEMO = FolderCorpus(

@@ -8,7 +8,7 @@ files have 48 kHz and mix one and two channels; two names of actor 07 hold the s
 
 import re
 
-from pipeline.corpora.layout import FixedTexts, FolderCorpus, Reading
+from pipeline.corpora.layout import FixedTexts, FolderCorpus, Names, Reading
 
 GENDERS = {f"{actor:02d}": "male" if actor % 2 else "female" for actor in range(1, 25)}
 
@@ -36,5 +36,5 @@ RAVDESS = FolderCorpus(
     language="en",
     licence="CC-BY-NC-SA-4.0",
     folders=("RAVDESS", "Audio_Speech_Actors_01-24"),
-    reader=lambda _root: read_stem,
+    reader=lambda _root: Names(read_stem),
 )

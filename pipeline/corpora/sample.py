@@ -7,7 +7,7 @@ Layout: ``wav/f1_anger_03.wav`` = speaker, emotion, sentence; ``sentences.tsv`` 
 import re
 from pathlib import Path
 
-from pipeline.corpora.layout import FixedTexts, FolderCorpus, Reading, StemReader, read_table
+from pipeline.corpora.layout import FixedTexts, FolderCorpus, Names, Reading, read_table
 
 LICENCE = "CC0-1.0 (synthesised by espeak-ng)"
 
@@ -15,8 +15,8 @@ _NAME = re.compile(r"([a-z]\d+)_([a-z]+)_(\d{2})")
 _REMEDY = "delete the folder, the sample is then made anew"
 
 
-def reader(root: Path) -> StemReader:
-    """Return the stem reader of the sample at ``root``; raises `CorpusError` where its tables are missing."""
+def reader(root: Path) -> Names:
+    """Return how names are read in the sample at ``root``; `CorpusError` where its tables are missing."""
     sentences = read_table(root / "sentences.tsv", ("text_id", "text"), _REMEDY)
     speakers = read_table(root / "speakers.tsv", ("speaker", "gender"), _REMEDY)
     known = FixedTexts(
@@ -32,7 +32,7 @@ def reader(root: Path) -> StemReader:
         speaker, label, text_id = match.groups()
         return known.reading(speaker, label, text_id)
 
-    return read_stem
+    return Names(read_stem)
 
 
 def _sample(name: str, language: str) -> FolderCorpus:
