@@ -1,6 +1,7 @@
 """Reads, hashes, down-mixes and resamples audio files; the only module that knows soundfile and soxr."""
 
 import hashlib
+import io
 import re
 import stat
 from dataclasses import dataclass
@@ -109,7 +110,9 @@ def load(path: Path, rate: int = COMMON_RATE) -> NDArray[np.float32]:
 
 def write_wav(path: Path, samples: NDArray[np.float32], rate: int) -> None:
     """Write mono ``samples`` (n,) in [-1, 1] as a 16 bit WAV file; equal samples give equal bytes."""
-    soundfile.write(str(path), samples, rate, format="WAV", subtype="PCM_16")
+    content = io.BytesIO()  # so that a full disk is an OSError and not one of libsndfile
+    soundfile.write(content, samples, rate, format="WAV", subtype="PCM_16")
+    path.write_bytes(content.getvalue())
 
 
 def _require_regular_file(path: Path) -> None:

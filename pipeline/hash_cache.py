@@ -1,14 +1,14 @@
 """Remembers the content hash of each audio file by path, size and time of change, so that it is read once."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.audio import NativeAudio, content_hash, read_native
-from store.errors import AudioError, StoreError
+from store.atomic import write_text
+from store.errors import AudioError
 
 _FORMAT = 1
 
@@ -58,16 +58,7 @@ class HashCache:
         if not self._changed:
             return
         entries = {path: [asdict(stamp), asdict(facts)] for path, (stamp, facts) in self._entries.items()}
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({"format": _FORMAT, "files": entries}), encoding="utf-8")
-            temporary.replace(self.path)
-        except OSError as error:
-            raise StoreError(
-                "a working folder that can be written", f"{self.path.parent} ({error.strerror})",
-                "make it writable or name another with --work",
-            ) from error  # fmt: skip
+        write_text(self.path, json.dumps({"format": _FORMAT, "files": entries}))
         self._changed = False
 
 

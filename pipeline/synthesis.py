@@ -1,10 +1,10 @@
 """Makes the embedded sample: two small SYNTHETIC corpora, spoken by espeak-ng by `sample_recipe.toml`."""
 
 import hashlib
-import os
-import tempfile
+import shutil
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.audio import NativeAudio, to_mono, write_wav
 from pipeline.corpora.sample import LICENCE
 from pipeline.espeak import synthesise, version
+from store.atomic import folder_aside, unwritable
 from store.digests import digest
-from store.errors import StoreError
 
 RECIPE = Path(__file__).with_name("sample_recipe.toml")
 STAGE = "sample"
@@ -123,20 +123,13 @@ def ensure_sample(folder: Path, progress: Progress | None = None) -> None:
     total = sum(len(clips) for clips in wanting.values())
     done = 0
     for name, clips in wanting.items():
-        try:
-            with tempfile.TemporaryDirectory(dir=_made(folder), prefix=f".{name}-") as aside:
-                for clip in clips:
-                    _write_clip(Path(aside) / name / "wav", clip)
-                    done += 1
-                    if progress is not None:
-                        progress(STAGE, done, total)
-                _write_tables(Path(aside) / name, name)
-                _put_in_place(Path(aside) / name, folder / name, name)
-        except OSError as error:
-            raise StoreError(
-                "a working folder that can be written", f"{folder} ({error.strerror or error})",
-                "make it writable or name another with --work",
-            ) from error  # fmt: skip
+        with _aside(folder / name, name) as aside:
+            for clip in clips:
+                write_wav(aside / "wav" / f"{clip.stem}.wav", render(clip), recipe().rate)
+                done += 1
+                if progress is not None:
+                    progress(STAGE, done, total)
+            _write_tables(aside, name)
 
 
 def render(clip: SampleClip) -> NDArray[np.float32]:
@@ -185,9 +178,17 @@ def _is_present(folder: Path, name: str) -> bool:
     return present == {clip.stem for clip in sample_clips(name)}
 
 
-def _write_clip(folder: Path, clip: SampleClip) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    write_wav(folder / f"{clip.stem}.wav", render(clip), recipe().rate)
+@contextmanager
+def _aside(final: Path, name: str) -> Iterator[Path]:
+    """Yield a folder that takes the place of an incomplete or older ``final`` once it is whole."""
+    try:
+        with folder_aside(final) as aside:
+            (aside / "wav").mkdir()
+            yield aside
+            if final.exists() and not _is_present(final, name):
+                shutil.rmtree(final)
+    except OSError as error:
+        raise unwritable(final, error) from error
 
 
 def _write_tables(folder: Path, name: str) -> None:
@@ -212,19 +213,3 @@ def _write_tables(folder: Path, name: str) -> None:
 
 def _write(path: Path, rows: Sequence[tuple[str, ...]]) -> None:
     path.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _put_in_place(made: Path, final: Path, name: str) -> None:
-    """Move the finished folder to its place: an older one goes, one that another run just made stays."""
-    if final.exists():
-        os.replace(final, made.with_name("older"))  # goes with the folder aside
-    try:
-        os.replace(made, final)
-    except OSError:
-        if not _is_present(final, name):
-            raise

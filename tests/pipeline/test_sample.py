@@ -180,7 +180,7 @@ def test_a_broken_off_synthesis_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_a_file_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "sample").write_text("x")
-    with pytest.raises(StoreError, match=r"a working folder that can be written.*--work"):
+    with pytest.raises(StoreError, match=r"to write .*sample-en; found .*irectory"):
         ensure_sample(tmp_path / "sample")
 
 
