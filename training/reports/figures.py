@@ -189,13 +189,16 @@ def draw_vowel_space(tokens: Sequence[VowelToken], corpora: tuple[str, str]) -> 
             ends = [places[corpus, vowel] for corpus in corpora if (corpus, vowel) in places]
             if len(ends) == 2:
                 axes.plot(*zip(*ends, strict=True), color=INK, lw=0.7, alpha=0.45)
-        for corpus, colour, marker in zip(corpora, (SOURCE_COLOUR, TARGET_COLOUR), "os", strict=True):
+        # The labels of the two corpora stand on different sides, since their points often lie close together.
+        looks = ((SOURCE_COLOUR, "o", (5, -9), "left"), (TARGET_COLOUR, "s", (-5, 4), "right"))
+        for corpus, (colour, marker, offset, side) in zip(corpora, looks, strict=True):
             own = {vowel: place for (name, vowel), place in places.items() if name == corpus}
             axes.plot(
                 *zip(*own.values(), strict=True), marker, color=colour, ms=6, mew=0, label=corpus
             ) if own else None
             for vowel, place in own.items():
-                axes.annotate(f"/{vowel}/", place, (5, 4), textcoords="offset points", color=colour)
+                axes.annotate(f"/{vowel}/", place, offset, textcoords="offset points", color=colour, ha=side)
+        axes.margins(0.08)
         axes.set_xlabel("F2 (Hz)")
         axes.set_ylabel("F1 (Hz)")
         axes.invert_xaxis()
