@@ -1,0 +1,237 @@
+"""Ragged rows of one (spec, corpus) in one sharded Zarr v3 array, read and written through `zarrs`."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from store.atomic import sync, unwritable
+from store.digests import digest
+from store.errors import StoreError
+from store.records import FeatureSpec
+
+FAST_PIPELINE = "zarrs.ZarrsCodecPipeline"
+CHECKING_PIPELINE = "zarr.core.codec_pipeline.BatchedCodecPipeline"
+"""zarr-python's own, which checks the checksum of every chunk inside a shard; zarrs 0.2.3 does not."""
+
+CHUNK_BYTES = 128 * 1024
+SHARD_BYTES = 4 * 1024 * 1024
+CHUNK_ROWS = (16, 1024)
+SHARD_ROWS = {"utterance": 512, "phones": 4096}
+MOST_SHARD_ROWS = 16_384
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How an array is cut: a function of the spec alone. A layer of a layered spec is sharded by itself.
+
+    ``row_shape`` is that of one row; ``shard`` and ``chunk`` are shapes (rows, ...) of shards and of the
+    chunks inside them.
+    """
+
+    row_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    shard: tuple[int, ...]
+    chunk: tuple[int, ...]
+
+    @property
+    def layered(self) -> bool:
+        """Whether rows are (layers, dim)."""
+        return len(self.row_shape) == 2
+
+    @property
+    def layers(self) -> int:
+        """Number of layers; 1 where there are none."""
+        return self.row_shape[0] if self.layered else 1
+
+    def padded(self, rows: int) -> int:
+        """Return ``rows`` rounded up to whole shards."""
+        return -(-rows // self.shard[0]) * self.shard[0]
+
+
+def geometry(spec: FeatureSpec) -> Geometry:
+    """Return the cut of a spec's arrays: chunks of about 128 KiB, shards of about 4 MiB, powers of two.
+
+    Raises
+    ------
+    StoreError
+        If the spec has more than two dimensions, an empty one, or a dtype other than float16 and float32.
+    """
+    if len(spec.dims) > 2 or any(size < 1 for size in spec.dims) or spec.dtype not in ("float16", "float32"):
+        raise StoreError(
+            "rows of shape (), (dim) or (layers, dim) in float16 or float32",
+            f"{spec.dims} {spec.dtype} in {spec.name}",
+            "change the extractor's spec",
+        )
+    dtype = np.dtype(spec.dtype)
+    cut = (1, spec.dims[1]) if len(spec.dims) == 2 else spec.dims
+    row_bytes = prod(cut) * dtype.itemsize
+    low, high = CHUNK_ROWS
+    most = SHARD_ROWS.get(spec.law.kind, MOST_SHARD_ROWS)
+    chunk = min(max(_power_below(CHUNK_BYTES // row_bytes), low), high, most)
+    shard = min(max(_power_below(SHARD_BYTES // row_bytes), chunk), most)
+    return Geometry(spec.dims, dtype, (shard, *cut), (chunk, *cut))
+
+
+def _power_below(number: int) -> int:
+    return 1 << (max(number, 1).bit_length() - 1)
+
+
+def create_array(path: Path, spec: FeatureSpec) -> None:
+    """Create the empty array of a spec.
+
+    ``fill_value`` is NaN, because a missing shard reads as the fill value without an error.
+    """
+    cut = geometry(spec)
+    names = ("row", "layer", "dim") if cut.layered else ("row", "dim")[: 1 + len(spec.dims)]
+    compressors = [
+        BloscCodec(cname="lz4", clevel=5, shuffle="shuffle", typesize=cut.dtype.itemsize),
+        Crc32cCodec(),
+    ]
+    try:
+        zarr.create_array(
+            str(path),
+            shape=(0, *spec.dims),
+            chunks=cut.chunk,
+            shards=cut.shard,
+            dtype=cut.dtype,
+            compressors=compressors,
+            fill_value=float("nan"),
+            dimension_names=names,
+            attributes={"spec": spec.digest, "name": spec.name},
+        )
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def open_array(path: Path, *, mode: str = "r", checking: bool = False) -> "zarr.Array[Any]":
+    """Open an array with the fast codec pipeline, or with the one that checks every chunk.
+
+    Raises
+    ------
+    StoreError
+        If there is no array, or its metadata is damaged.
+    """
+    pipeline = CHECKING_PIPELINE if checking else FAST_PIPELINE
+    try:
+        with zarr.config.set({"codec_pipeline.path": pipeline}):
+            return zarr.open_array(str(path), mode=mode)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"a Zarr array in {path}", f"{type(error).__name__}: {error}", "run verify, then restore it"
+        ) from error
+
+
+def grow_array(path: Path, rows: int) -> None:
+    """Resize an array to ``rows`` rows; only the process that holds the writer's lock may do so."""
+    try:
+        array = open_array(path, mode="r+")
+        array.resize((rows, *array.shape[1:]))
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def metadata_digest(path: Path) -> str:
+    """Return the digest of an array's ``zarr.json`` without its shape, which appending changes.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or no JSON.
+    """
+    try:
+        metadata = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+        metadata.pop("shape")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise StoreError(f"Zarr metadata in {path}", type(error).__name__, "restore zarr.json") from error
+    return digest(metadata)
+
+
+def canonical(values: Array) -> Array:
+    """Return ``values`` with one bit pattern for every NaN, so that equal rows are equal bytes."""
+    odd = np.isnan(values)
+    if odd.any():
+        values = values.copy()
+        values[odd] = np.nan
+    return np.ascontiguousarray(values)
+
+
+def checksums(values: Array, layered: bool) -> tuple[int, ...]:
+    """Return the CRC-32 of a row block's little-endian bytes: one for each layer, or one for all."""
+    parts = (values[:, i] for i in range(values.shape[1])) if layered else (values,)
+    return tuple(checksum(part) for part in parts)
+
+
+def checksum(values: Array) -> int:
+    """Return the CRC-32 of the little-endian bytes of ``values`` in C order."""
+    little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+    return crc32(little.reshape(-1).view(np.uint8).data)
+
+
+def write_rows(path: Path, cut: Geometry, start: int, blocks: Sequence[Array]) -> tuple[tuple[str, int], ...]:
+    """Write row blocks one behind the other from ``start``, as whole shards, flushed to the disk.
+
+    Returns
+    -------
+    The files written, relative to ``path``, with their sizes in bytes. A shard of NaN alone has no file.
+
+    Raises
+    ------
+    StoreError
+        If ``start`` is not on a shard boundary, the rows go beyond the array, or the disk refuses.
+    """
+    rows = sum(len(block) for block in blocks)
+    stop = start + cut.padded(rows)
+    array = open_array(path, mode="r+")
+    if start % cut.shard[0] or stop > array.shape[0]:
+        raise StoreError(
+            f"a start on a shard boundary with {rows} rows of the array behind it",
+            f"row {start} of {array.shape[0]}, shards of {cut.shard[0]}",
+            "reserve the rows first",
+        )
+    whole = np.full((stop - start, *cut.row_shape), np.nan, dtype=cut.dtype)
+    if rows:
+        np.concatenate(list(blocks), out=whole[:rows])
+    try:
+        array[start:stop] = whole
+        return tuple(_flushed(path, name) for name in shard_names(cut, start, rows) if (path / name).exists())
+    except (OSError, RuntimeError) as error:
+        raise unwritable(path, error) from error
+
+
+def _flushed(path: Path, name: str) -> tuple[str, int]:
+    sync(path / name)
+    return name, (path / name).stat().st_size
+
+
+def shard_names(cut: Geometry, start: int, rows: int) -> list[str]:
+    """Return the chunk keys of the shards that hold rows [start, start + rows)."""
+    first, last = start // cut.shard[0], -(-(start + rows) // cut.shard[0])
+    inner = [f"/{layer}/0" for layer in range(cut.layers)] if cut.layered else ["/0" * len(cut.row_shape)]
+    return [f"c/{number}{rest}" for number in range(first, last) for rest in inner]
+
+
+def read_rows(array: "zarr.Array[Any]", start: int, stop: int, layer: int | None = None) -> Array:
+    """Return rows [start, stop), of one layer where given.
+
+    Raises
+    ------
+    StoreError
+        If a chunk cannot be decoded.
+    """
+    try:
+        part = array[start:stop] if layer is None else array[start:stop, layer]
+    except (OSError, RuntimeError, ValueError) as error:
+        where = f"rows {start} to {stop} of {array.store_path}"
+        raise StoreError(f"whole chunks in {where}", str(error)[:200], "run verify") from error
+    return np.asarray(part)

@@ -1,0 +1,54 @@
+"""Small JSON documents that carry their own checksum and format version."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from store.atomic import write_text
+from store.digests import Json, digest
+from store.errors import StoreError
+
+DOCUMENT_VERSION = 1
+
+
+def write_document(path: Path, content: Mapping[str, Json]) -> None:
+    """Write ``content`` atomically, with its digest beside it in the file.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written.
+    """
+    whole: dict[str, Json] = {"content": content, "sha256": digest(content), "version": DOCUMENT_VERSION}
+    write_text(path, json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Return the content of a document.
+
+    Raises
+    ------
+    StoreError
+        If it is missing, damaged or of another format version.
+    """
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        version, content, checksum = whole["version"], whole["content"], whole["sha256"]
+    except FileNotFoundError as error:
+        raise StoreError(f"the document {path}", "no such file", "restore the store") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, "no readable document") from error
+    if version != DOCUMENT_VERSION:
+        raise StoreError(
+            f"format version {DOCUMENT_VERSION} in {path}",
+            f"version {version}",
+            "use the Phonanchor version that wrote it",
+        )
+    if not isinstance(content, dict) or digest(content) != checksum:
+        raise _damaged(path, "another content than its checksum says")
+    return content
+
+
+def _damaged(path: Path, found: str) -> StoreError:
+    return StoreError(f"a whole document in {path}", found, "run verify, then restore it or build again")

@@ -1,0 +1,251 @@
+"""The door for readers: the features, labels and alignments of one committed snapshot."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import pyarrow as pa
+import zarr
+from numpy.typing import NDArray
+
+from store.arrays import checksum, checksums, geometry, open_array, read_rows
+from store.catalogue import Commit, Store
+from store.entries import IndexRow
+from store.errors import StoreError
+from store.layout import index_path
+from store.records import Alignment, FeatureSpec, Skipped, Utterance
+from store.specs import choose, in_order, load_spec
+from store.tables import read_records, read_table
+
+RUN_ROWS = 65_536
+"""The most rows that `read_many` reads in one go."""
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The index and array of one (spec, corpus)."""
+
+    index: dict[str, IndexRow]
+    array: "zarr.Array[Any]"
+
+
+class FeatureStore:
+    """One snapshot, read only. ``checked`` says whether reads verify the checksums of the values."""
+
+    def __init__(self, store: Store, commit: Commit, checked: bool) -> None:
+        self.store = store
+        self.commit = commit
+        self.checked = checked
+        self.specs = in_order(load_spec(store.layout, digest) for digest in commit.specs)
+        self._opened: dict[Key, _Opened | None] = {}
+
+    @classmethod
+    def open(cls, uri: str | Path, snapshot: str | None = None, *, checked: bool = True) -> "FeatureStore":
+        """Open a snapshot by tag, id or unique prefix; the newest for None.
+
+        ``checked=False`` leaves the checksums of values out, which costs less and finds no damage.
+
+        Raises
+        ------
+        StoreError
+            If there is no store or no such snapshot, or it is of another format version.
+        """
+        store = Store.open(uri)
+        return cls(store, store.resolve(snapshot), checked)
+
+    @property
+    def snapshot_id(self) -> str:
+        """The digest of the snapshot's content."""
+        return self.commit.snapshot
+
+    @cached_property
+    def utterances(self) -> tuple[Utterance, ...]:
+        """All utterances of the manifest, by id."""
+        return self.store.manifest(self.commit.manifest)
+
+    @cached_property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """What ingest left out, with reasons."""
+        return self.store.skipped(self.commit.manifest)
+
+    @cached_property
+    def unaligned(self) -> tuple[Skipped, ...]:
+        """What could not be aligned, with reasons."""
+        return tuple(item for name in self.commit.alignments for item in self.store.unaligned(name))
+
+    @cached_property
+    def _utterances(self) -> dict[str, Utterance]:
+        return {item.id: item for item in self.utterances}
+
+    @cached_property
+    def _alignments(self) -> dict[str, Alignment]:
+        tables = (self.store.alignments(name) for name in self.commit.alignments)
+        return {item.utterance: item for table in tables for item in table}
+
+    def utterance(self, utterance_id: str) -> Utterance:
+        """Return an utterance; StoreError if the manifest has none of that id."""
+        if utterance_id not in self._utterances:
+            raise StoreError(
+                f"utterance {utterance_id!r} in snapshot {self.snapshot_id[:12]}",
+                f"{len(self._utterances)} others",
+                "name one of its utterances",
+            )
+        return self._utterances[utterance_id]
+
+    def alignment(self, utterance_id: str) -> Alignment | None:
+        """Return the alignment of an utterance, or None if it has none."""
+        return self._alignments.get(utterance_id)
+
+    def spec(self, name_or_digest: str) -> FeatureSpec:
+        """Return a feature of the snapshot; StoreError if none or several have the name."""
+        return choose(self.specs, name_or_digest, self.commit.specs)
+
+    def has(self, spec: FeatureSpec | str, utterance_id: str) -> bool:
+        """Say whether the snapshot has rows of ``spec`` for an utterance."""
+        opened = self._open(self._spec(spec), self.utterance(utterance_id).corpus)
+        return opened is not None and utterance_id in opened.index
+
+    def read(self, spec: FeatureSpec | str, utterance_id: str, *, layer: int | None = None) -> NDArray[Any]:
+        """Return the rows of an utterance, (rows, *dims), or (rows, dim) of one layer (-1 is the last).
+
+        Raises
+        ------
+        StoreError
+            If the snapshot has no such rows or layer, or they are damaged.
+        """
+        return self.read_many(spec, [utterance_id], layer=layer)[utterance_id]
+
+    def read_many(
+        self, spec: FeatureSpec | str, ids: Iterable[str], *, layer: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return the rows of many utterances by id, in the order asked; neighbours are read together.
+
+        Raises
+        ------
+        StoreError
+            As `read`.
+        """
+        wanted, chosen = list(ids), self._spec(spec)
+        layer = _layer(chosen, layer)
+        by_corpus: dict[str, list[IndexRow]] = {}
+        for name in wanted:
+            corpus = self.utterance(name).corpus
+            by_corpus.setdefault(corpus, []).append(self._row(chosen, corpus, name))
+        found: dict[str, NDArray[Any]] = {}
+        for corpus, rows in by_corpus.items():
+            opened = self._open(chosen, corpus)
+            if opened is not None:
+                found.update(self._blocks(chosen, opened.array, rows, layer))
+        return {name: found[name] for name in wanted}
+
+    def _blocks(
+        self, spec: FeatureSpec, array: "zarr.Array[Any]", rows: Sequence[IndexRow], layer: int | None
+    ) -> Iterator[tuple[str, NDArray[Any]]]:
+        for run in runs(rows, geometry(spec).chunk[0]):
+            first, last = run[0].start, max(row.start + row.length for row in run)
+            values = read_rows(array, first, last, layer)
+            for row in run:
+                block = values[row.start - first : row.start - first + row.length]
+                if self.checked:
+                    _check(spec, row, block, layer)
+                yield row.utterance, block if len(run) == 1 else block.copy()
+
+    def array(self, spec: FeatureSpec | str, corpus: str) -> da.Array:
+        """Return the whole array of a corpus, lazily, (rows, *dims); rows outside the index are no data.
+
+        Raises
+        ------
+        StoreError
+            If the snapshot has no such rows.
+        """
+        chosen = self._spec(spec)
+        array = self._known(chosen, corpus).array
+        return da.from_array(array, chunks=geometry(chosen).shard, asarray=False)
+
+    def index(self, spec: FeatureSpec | str, corpus: str) -> pa.Table:
+        """Return the columns utterance, start and length of a corpus, by utterance; StoreError if none."""
+        chosen = self._spec(spec)
+        path = self._index_path(chosen, corpus)
+        if not path.exists():
+            raise self._absent(chosen, f"corpus {corpus!r}")
+        return read_table(path, ["utterance", "start", "length"])
+
+    def _spec(self, spec: FeatureSpec | str) -> FeatureSpec:
+        return self.spec(spec if isinstance(spec, str) else spec.digest)
+
+    def _index_path(self, spec: FeatureSpec, corpus: str) -> Path:
+        return index_path(self.store.layout.snapshot(self.snapshot_id), spec.digest, corpus)
+
+    def _open(self, spec: FeatureSpec, corpus: str) -> _Opened | None:
+        key = (spec.digest, corpus)
+        if key not in self._opened:
+            self._opened[key] = self._load(spec, corpus)
+        return self._opened[key]
+
+    def _load(self, spec: FeatureSpec, corpus: str) -> _Opened | None:
+        path = self._index_path(spec, corpus)
+        if not path.exists():
+            return None
+        index = {row.utterance: row for row in read_records(path, IndexRow)}
+        return _Opened(index, open_array(self.store.layout.array(spec.digest, corpus)))
+
+    def _known(self, spec: FeatureSpec, corpus: str) -> _Opened:
+        opened = self._open(spec, corpus)
+        if opened is None:
+            raise self._absent(spec, f"corpus {corpus!r}")
+        return opened
+
+    def _row(self, spec: FeatureSpec, corpus: str, utterance_id: str) -> IndexRow:
+        row = self._known(spec, corpus).index.get(utterance_id)
+        if row is None:
+            raise self._absent(spec, utterance_id)
+        return row
+
+    def _absent(self, spec: FeatureSpec, what: str) -> StoreError:
+        return StoreError(
+            f"rows of {spec.name} for {what}",
+            f"none in snapshot {self.snapshot_id[:12]}",
+            "see what the build left out, and why",
+        )
+
+
+def runs(rows: Iterable[IndexRow], gap: int) -> Iterator[list[IndexRow]]:
+    """Group row blocks that lie within ``gap`` rows of each other, up to RUN_ROWS rows a group."""
+    run: list[IndexRow] = []
+    end = 0
+    for row in sorted(rows, key=lambda row: (row.start, row.utterance)):
+        if run and (row.start - end > gap or row.start + row.length - run[0].start > RUN_ROWS):
+            yield run
+            run = []
+        end = max(end, row.start + row.length) if run else row.start + row.length
+        run.append(row)
+    if run:
+        yield run
+
+
+def _layer(spec: FeatureSpec, layer: int | None) -> int | None:
+    """Return the layer counted from the first; StoreError if the spec has no such layer."""
+    if layer is None:
+        return None
+    layers = spec.dims[0] if len(spec.dims) == 2 else 0
+    if not -layers <= layer < layers:
+        raise StoreError(
+            f"a layer of {spec.name}, which has {layers or 'none'}", f"layer {layer}", "choose another"
+        )
+    return layer % layers
+
+
+def _check(spec: FeatureSpec, row: IndexRow, block: NDArray[Any], layer: int | None) -> None:
+    if layer is None:
+        intact = checksums(block, len(spec.dims) == 2) == row.crc
+    else:
+        intact = checksum(block) == row.crc[layer]
+    if not intact:
+        raise StoreError(
+            f"the committed rows of {spec.name} for {row.utterance}", "other values", "run verify"
+        )

@@ -1,0 +1,152 @@
+"""The commit log of a store: numbered entries, HEAD, and tags."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from store.atomic import unwritable, write_text
+from store.digests import Json, short
+from store.documents import read_document, write_document
+from store.entries import Commit
+from store.errors import StoreError
+from store.layout import Layout, plain_name
+
+SHORTEST_PREFIX = 4
+
+
+class Log:
+    """Reads and extends the log; an entry counts once HEAD says so."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def head_number(self) -> int:
+        """Return the number of the newest commit, 0 where there is none; StoreError if HEAD is damaged."""
+        try:
+            text = self.layout.head.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return 0
+        except (OSError, ValueError) as error:
+            raise self._damaged_head(str(error)) from error
+        if not re.fullmatch(r"[0-9]{1,12}", text, flags=re.ASCII):
+            raise self._damaged_head(repr(text)[:50])
+        return int(text)
+
+    def _damaged_head(self, found: str) -> StoreError:
+        return StoreError(f"the number of a commit in {self.layout.head}", found, "restore HEAD")
+
+    def entry(self, number: int) -> Commit:
+        """Return one entry; StoreError if it is missing or damaged."""
+        path = self.layout.commit(number)
+        content = read_document(path)
+        try:
+            return _commit(content)
+        except (KeyError, TypeError) as error:
+            raise StoreError(f"a commit in {path}", "another document", "restore it") from error
+
+    def commits(self) -> tuple[Commit, ...]:
+        """Return all commits, oldest first."""
+        return tuple(self.entry(number) for number in range(1, self.head_number() + 1))
+
+    def head(self) -> Commit | None:
+        """Return the newest commit."""
+        number = self.head_number()
+        return self.entry(number) if number else None
+
+    def append(
+        self,
+        snapshot: str,
+        manifest: str,
+        alignments: Sequence[str],
+        specs: Sequence[str],
+        lineage: Mapping[str, Json],
+    ) -> Commit:
+        """Write the next entry, then move HEAD to it: the one step that makes it visible."""
+        commit = Commit(
+            snapshot=snapshot,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            manifest=manifest,
+            alignments=tuple(alignments),
+            specs=tuple(specs),
+            lineage=dict(lineage),
+            number=self.head_number() + 1,
+        )
+        write_document(self.layout.commit(commit.number), _as_json(commit))
+        write_text(self.layout.head, f"{commit.number}\n")
+        return commit
+
+    def resolve(self, ref: str | None) -> Commit:
+        """Return the commit that ``ref`` names; see `Store.resolve`."""
+        if ref is None:
+            head = self.head()
+            if head is None:
+                raise StoreError(f"a snapshot in {self.layout.root}", "none", "build the features first")
+            return head
+        tagged = self._tagged()
+        if ref in tagged:
+            return self.entry(tagged[ref])
+        by_snapshot = {commit.snapshot: commit for commit in self.commits()}  # the newest of each wins
+        found = [name for name in by_snapshot if len(ref) >= SHORTEST_PREFIX and name.startswith(ref)]
+        if len(found) == 1:
+            return by_snapshot[found[0]]
+        raise self._unresolved(ref, len(found), list(by_snapshot), sorted(tagged))
+
+    def _unresolved(self, ref: str, count: int, snapshots: Sequence[str], tags: Sequence[str]) -> StoreError:
+        newest = ", ".join(short(name) for name in snapshots[:-11:-1]) or "none"
+        return StoreError(
+            f"a tag, or {SHORTEST_PREFIX} or more leading digits of one snapshot",
+            f"{ref[:80]!r}, which fits {count}; snapshots (newest first): {newest};"
+            f" tags: {', '.join(tags) or 'none'}",
+            "name one of these",
+        )
+
+    def tag(self, name: str, ref: str | None) -> None:
+        """Point a tag at a commit; see `Store.tag`."""
+        if re.fullmatch("[0-9a-f]{12,64}", name):
+            raise StoreError("a tag that cannot be taken for a snapshot id", name, "choose another name")
+        path, commit = self.layout.tag(name), self.resolve(ref)
+        write_document(path, {"snapshot": commit.snapshot, "number": commit.number})
+
+    def untag(self, name: str) -> None:
+        """Remove a tag."""
+        path = self.layout.tag(name)
+        try:
+            path.unlink()
+        except FileNotFoundError as error:
+            there = ", ".join(sorted(self._tagged())) or "none"
+            raise StoreError(f"a tag {name}", f"tags: {there}", "name one of these") from error
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+    def tags(self) -> dict[str, str]:
+        """Return the snapshot id of each tag, by name."""
+        return {name: self.entry(number).snapshot for name, number in self._tagged().items()}
+
+    def _tagged(self) -> dict[str, int]:
+        paths = sorted(self.layout.tags.glob("[!.]*.json"))
+        return {plain_name(path.stem): int(read_document(path)["number"]) for path in paths}
+
+
+def _as_json(commit: Commit) -> dict[str, Json]:
+    return {
+        "snapshot": commit.snapshot,
+        "created": commit.created,
+        "manifest": commit.manifest,
+        "alignments": list(commit.alignments),
+        "specs": list(commit.specs),
+        "lineage": commit.lineage,
+        "number": commit.number,
+    }
+
+
+def _commit(content: dict[str, Any]) -> Commit:
+    return Commit(
+        snapshot=content["snapshot"],
+        created=content["created"],
+        manifest=content["manifest"],
+        alignments=tuple(content["alignments"]),
+        specs=tuple(content["specs"]),
+        lineage=content["lineage"],
+        number=content["number"],
+    )

@@ -1,0 +1,146 @@
+"""Receipts: what a finished work item wrote, so that an interrupted build goes on where it stopped."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from store.arrays import Array, Geometry, canonical, checksums, geometry, open_array, read_rows, write_rows
+from store.digests import Json
+from store.documents import read_document, write_document
+from store.entries import Placement
+from store.errors import StoreError
+from store.layout import Layout
+from store.records import FeatureSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptRow:
+    """One row block: array rows [start, start + length), and its checksums as in `IndexRow`."""
+
+    row_key: str
+    start: int
+    length: int
+    crc: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteReceipt:
+    """The rows of one work item, and the shard files that hold them with their sizes in bytes."""
+
+    start: int
+    rows: tuple[ReceiptRow, ...]
+    shards: tuple[tuple[str, int], ...]
+
+
+def write_item(
+    store_path: Path | str,
+    spec: FeatureSpec,
+    corpus: str,
+    start: int,
+    rows: Sequence[tuple[str, NDArray[Any]]],
+) -> int:
+    """Write a work item's rows from ``start``, which `StoreWriter.reserve` gave, then its receipt.
+
+    ``rows`` are (row key, values of shape (n, *dims)). A worker process may run this: nothing is shared with
+    other items. If the item's receipt is there already, as after a repeated task, its shards stay untouched.
+
+    Returns
+    -------
+    The bytes of the item's shard files.
+
+    Raises
+    ------
+    StoreError
+        If rows do not fit the spec, are not reserved, or cannot be written.
+    """
+    layout, cut = Layout(Path(store_path)), geometry(spec)
+    receipt_path = layout.receipt(spec.digest, corpus, start)
+    blocks = [(key, canonical(_fitting(spec, cut, key, values))) for key, values in rows]
+    if receipt_path.exists():
+        return _repeated(read_receipt(receipt_path), blocks, receipt_path)
+    shards = write_rows(layout.array(spec.digest, corpus), cut, start, [values for _, values in blocks])
+    receipt = WriteReceipt(start=start, rows=tuple(_lines(start, blocks, cut)), shards=shards)
+    write_document(receipt_path, _as_json(receipt))
+    return sum(size for _, size in shards)
+
+
+def read_placed(store_path: Path | str, spec: FeatureSpec, corpus: str, placement: Placement) -> NDArray[Any]:
+    """Return the rows of a placement, shape (length, *dims), committed or not.
+
+    Raises
+    ------
+    StoreError
+        If there is no such array, or it cannot be decoded.
+    """
+    array = open_array(Layout(Path(store_path)).array(spec.digest, corpus))
+    return read_rows(array, placement.start, placement.start + placement.length)
+
+
+def read_receipt(path: Path) -> WriteReceipt:
+    """Return one receipt.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged.
+    """
+    content = read_document(path)
+    try:
+        rows = tuple(
+            ReceiptRow(row_key=key, start=start, length=length, crc=tuple(crc))
+            for key, start, length, crc in content["rows"]
+        )
+        shards = tuple((name, size) for name, size in content["shards"])
+        return WriteReceipt(start=content["start"], rows=rows, shards=shards)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"a receipt in {path}", "another document", "delete it and build again") from error
+
+
+def receipts(layout: Layout, spec: str, corpus: str) -> Iterator[WriteReceipt]:
+    """Yield the receipts of a (spec digest, corpus) by start row."""
+    folder = layout.receipts(spec, corpus)
+    for path in sorted(folder.glob("[0-9]*.json")):
+        yield read_receipt(path)
+
+
+def _as_json(receipt: WriteReceipt) -> dict[str, Json]:
+    return {
+        "start": receipt.start,
+        "rows": [[row.row_key, row.start, row.length, list(row.crc)] for row in receipt.rows],
+        "shards": [[name, size] for name, size in receipt.shards],
+    }
+
+
+def _lines(start: int, blocks: Sequence[tuple[str, Array]], cut: Geometry) -> Iterator[ReceiptRow]:
+    position = start
+    for key, values in blocks:
+        crc = checksums(values, cut.layered)
+        yield ReceiptRow(row_key=key, start=position, length=len(values), crc=crc)
+        position += len(values)
+
+
+def _fitting(spec: FeatureSpec, cut: Geometry, key: str, values: Array) -> Array:
+    if (
+        values.shape[1:] != cut.row_shape
+        or values.ndim != 1 + len(cut.row_shape)
+        or values.dtype != cut.dtype
+    ):
+        raise StoreError(
+            f"rows of shape (n, {', '.join(map(str, cut.row_shape))}) in {cut.dtype} for {spec.name}",
+            f"{values.shape} in {values.dtype} for row key {key[:12]}",
+            "mend the extractor or its spec",
+        )
+    return values
+
+
+def _repeated(receipt: WriteReceipt, blocks: Sequence[tuple[str, Array]], path: Path) -> int:
+    """Accept a repeated write of the same rows: written shards are never written again."""
+    there = [(row.row_key, row.length) for row in receipt.rows]
+    if there != [(key, len(values)) for key, values in blocks]:
+        raise StoreError(
+            f"the rows that {path} lists", "other rows at the same place", "reserve rows for them"
+        )
+    return sum(size for _, size in receipt.shards)

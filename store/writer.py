@@ -1,0 +1,152 @@
+"""The one writer of a store: places rows, and commits a snapshot of those that are complete."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from store.arrays import create_array, geometry, grow_array, open_array
+from store.digests import Json
+from store.entries import Commit, IndexRow, Placement, WantedRows
+from store.errors import StoreError
+from store.layout import Layout
+from store.log import Log
+from store.receipts import ReceiptRow, receipts
+from store.records import FeatureSpec
+from store.snapshots import snapshot_id, write_snapshot
+from store.specs import write_spec
+
+NAMED_MISSING = 5
+
+
+class StoreWriter:
+    """What only the holder of the writer's lock may do; made by `Store.writer`."""
+
+    def __init__(self, layout: Layout, log: Log) -> None:
+        self.layout = layout
+        self.log = log
+
+    def placed(self, spec: FeatureSpec, corpus: str) -> dict[str, Placement]:
+        """Return the rows that are complete, by row key: committed ones and those of interrupted builds.
+
+        Raises
+        ------
+        StoreError
+            If a receipt is damaged.
+        """
+        return {
+            key: Placement(
+                spec=spec.digest,
+                corpus=corpus,
+                utterance="",
+                row_key=key,
+                start=row.start,
+                length=row.length,
+            )
+            for key, row in self._complete(spec.digest, corpus).items()
+        }
+
+    def _complete(self, spec: str, corpus: str) -> dict[str, ReceiptRow]:
+        """Return the first place of each row key."""
+        rows: dict[str, ReceiptRow] = {}
+        for receipt in receipts(self.layout, spec, corpus):
+            for row in receipt.rows:
+                rows.setdefault(row.row_key, row)
+        return rows
+
+    def reserve(self, spec: FeatureSpec, corpus: str, rows: Sequence[int]) -> tuple[int, ...]:
+        """Return the start row of each work item of ``rows`` rows, behind all that exists.
+
+        Each start is on a shard boundary, so that no two items share a shard. Places of an interrupted build
+        are never given again: a worker that outlived it may still write there.
+
+        Raises
+        ------
+        StoreError
+            If the array cannot be created or resized.
+        """
+        cut = geometry(spec)
+        path = self.layout.array(spec.digest, corpus)
+        write_spec(self.layout, spec)
+        if not (path / "zarr.json").exists():
+            create_array(path, spec)
+        end = cut.padded(open_array(path).shape[0])
+        starts = []
+        for count in rows:
+            starts.append(end)
+            end += max(cut.padded(count), cut.shard[0])  # an item without rows too has a place and a receipt
+        if starts:
+            grow_array(path, end)
+        return tuple(starts)
+
+    def commit(
+        self,
+        *,
+        manifest: str,
+        alignments: Sequence[str] | Mapping[str, str],
+        wanted: Sequence[WantedRows],
+        lineage: Mapping[str, Json],
+    ) -> Commit:
+        """Make a snapshot of the wanted rows and add it to the log, in one step that readers see whole.
+
+        ``manifest`` and ``alignments`` (digests, or digests by corpus) are in the store. The same content has
+        the same snapshot id; where the newest commit has it already, with the same manifest and alignments,
+        that commit is returned and nothing is written.
+
+        Raises
+        ------
+        StoreError
+            If rows are not complete, naming some; if an utterance has two rows of one spec; if the manifest
+            or alignments are not in the store; or if it cannot be written.
+        """
+        tables = tuple(sorted(alignments.values() if isinstance(alignments, Mapping) else alignments))
+        self._check_tables(manifest, tables)
+        identifier = snapshot_id((row.spec, row.utterance, row.row_key, row.length) for row in wanted)
+        head = self.log.head()
+        if head and (head.snapshot, head.manifest, head.alignments) == (identifier, manifest, tables):
+            return head
+        write_snapshot(self.layout, identifier, self._indexes(wanted))
+        specs = sorted({row.spec for row in wanted})
+        return self.log.append(identifier, manifest, tables, specs, lineage)
+
+    def _check_tables(self, manifest: str, alignments: Iterable[str]) -> None:
+        paths = [self.layout.manifest(manifest), *(self.layout.alignments(name) for name in alignments)]
+        for path in paths:
+            if not path.exists():
+                raise StoreError(
+                    f"the table {path}", "no such file", "put it into the store before the commit"
+                )
+
+    def _indexes(self, wanted: Sequence[WantedRows]) -> dict[tuple[str, str], tuple[IndexRow, ...]]:
+        groups: dict[tuple[str, str], dict[str, WantedRows]] = {}
+        for row in wanted:
+            group = groups.setdefault((row.spec, row.corpus), {})
+            if group.setdefault(row.utterance, row) is not row:
+                raise StoreError(
+                    f"one row block of spec {row.spec[:12]} for {row.utterance}", "two", "mend the plan"
+                )
+        return {key: self._index(*key, list(group.values())) for key, group in groups.items()}
+
+    def _index(self, spec: str, corpus: str, wanted: Sequence[WantedRows]) -> tuple[IndexRow, ...]:
+        complete = self._complete(spec, corpus)
+        missing = [row for row in wanted if _length(complete.get(row.row_key)) != row.length]
+        if missing:
+            named = ", ".join(row.utterance for row in missing[:NAMED_MISSING])
+            more = ", ..." if len(missing) > NAMED_MISSING else ""
+            raise StoreError(
+                f"complete rows of spec {spec[:12]} for {len(wanted)} utterances of {corpus}",
+                f"none, or another number of rows, for {len(missing)}: {named}{more}",
+                "build again: finished work items are kept",
+            )
+        return tuple(_index_row(row, complete[row.row_key]) for row in wanted)
+
+
+def _length(row: ReceiptRow | None) -> int | None:
+    return None if row is None else row.length
+
+
+def _index_row(wanted: WantedRows, row: ReceiptRow) -> IndexRow:
+    return IndexRow(
+        utterance=wanted.utterance,
+        row_key=wanted.row_key,
+        start=row.start,
+        length=row.length,
+        crc=row.crc,
+    )
