@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.aligners.aligner import Aligner, Load, Progress, alignment_key
+from pipeline.aligners.aligner import Aligner, Load, Progress
 from pipeline.aligners.embedded import EmbeddedAligner, train_embedded
+from pipeline.aligners.imported import ImportedAligner
 from store.errors import ConfigurationError
 from store.records import Alignment, Skipped, Utterance
 
-ALIGNERS = ("embedded",)
+ALIGNERS = ("embedded", "textgrid")
 
 
 class AlignmentStore(Protocol):
@@ -75,7 +76,7 @@ def align(
     if aligner not in ALIGNERS:
         raise ConfigurationError(f"an aligner ({', '.join(ALIGNERS)})", repr(aligner), "name one of them")
     order = _Order(store, corpus, utterances, load, retrain, textgrids, workers, progress)
-    return _run(_embedded(order), order)
+    return _run(_textgrid(order) if aligner == "textgrid" else _embedded(order), order)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class _Order:
 def _run(chosen: Aligner, order: _Order) -> AlignedCorpus:
     """Align what is not stored yet and put the rows in the order of the utterances."""
     stored = {item.key: item for item in order.store.latest_alignments(order.corpus, chosen.identity)}
-    keys = {u.id: alignment_key(u, chosen.identity) for u in order.utterances}
+    keys = {u.id: chosen.key(u) for u in order.utterances}
     missing = [u for u in order.utterances if keys[u.id] not in stored]
     outcome = {item.utterance: item for item in chosen.align(missing, order.load, order.progress)}
     rows = [outcome[u.id] if u.id in outcome else replace(stored[keys[u.id]], utterance=u.id)
@@ -116,3 +117,11 @@ def _embedded(order: _Order) -> Aligner:
     data = train_embedded(order.utterances, order.load, progress=order.progress)
     order.store.put_model(name, data)
     return EmbeddedAligner(data, workers=order.workers)
+
+
+def _textgrid(order: _Order) -> Aligner:
+    if order.textgrids is None:
+        raise ConfigurationError(
+            "a folder of TextGrids for the aligner 'textgrid'", "none", "pass --textgrids FOLDER"
+        )
+    return ImportedAligner(order.textgrids)

@@ -26,6 +26,10 @@ class Aligner(Protocol):
     identity: str
     """Digest of the aligner, its parameters and its trained model."""
 
+    def key(self, utterance: Utterance) -> str:
+        """Return the digest of everything that the utterance's alignment depends on."""
+        ...
+
     def align(
         self, utterances: Sequence[Utterance], load: Load, progress: Progress | None = None
     ) -> Iterator[Alignment | Skipped]:

@@ -51,6 +51,10 @@ class EmbeddedAligner:
             "model": hashlib.sha256(data).hexdigest(),
         })  # fmt: skip
 
+    def key(self, utterance: Utterance) -> str:
+        """Return the key of the utterance's alignment: audio, text, language, speaker and this model."""
+        return alignment_key(utterance, self.identity)
+
     def align(
         self, utterances: Sequence[Utterance], load: Load, progress: Progress | None = None
     ) -> Iterator[Alignment | Skipped]:
@@ -99,7 +103,7 @@ class EmbeddedAligner:
                 ))  # fmt: skip
         spoken = np.array([bool(places[int(state) // STATES].phone) for state in path])
         return Alignment(
-            utterance=utterance.id, key=alignment_key(utterance, self.identity), aligner=self.name,
+            utterance=utterance.id, key=self.key(utterance), aligner=self.name,
             score=float(gap[spoken].mean()), intervals=tiled(intervals, len(samples)),
         )  # fmt: skip
 
