@@ -27,8 +27,8 @@ class Limits:
 
     @classmethod
     def for_audio(cls, seconds: float) -> "Limits":
-        """Return limits that give some 32 items, of 30 to 600 seconds: few to track, enough to share out."""
-        return cls(seconds=min(max(seconds / 32, 30.0), 600.0))
+        """Return limits that give some 32 items, of one to ten minutes: few to track, enough to share out."""
+        return cls(seconds=min(max(seconds / 32, 60.0), 600.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

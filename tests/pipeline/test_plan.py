@@ -176,8 +176,8 @@ def test_the_forecast_is_rows_times_the_size_of_a_row():
     assert (row.name, row.rows, row.bytes) == ("loudness", 2 * 51, 2 * 51 * 8)
 
 
-def test_limits_stay_between_half_a_minute_and_ten():
-    assert Limits.for_audio(10).seconds == 30
+def test_limits_stay_between_one_minute_and_ten():
+    assert Limits.for_audio(10).seconds == 60
     assert Limits.for_audio(3200).seconds == 100
     assert Limits.for_audio(1e9).seconds == 600
 
