@@ -6,7 +6,7 @@ from pathlib import Path
 
 from store.errors import AlignmentError
 
-# Praat's own rule for both forms: strings, flags and free-standing numbers count, all other text is decoration.
+# Praat's own rule for both forms: strings, flags and free-standing numbers count, other text is decoration.
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"|<(exists|absent)>|(?<!\S)([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?!\S)')
 _TOLERANCE_S = 1e-4
 
@@ -68,9 +68,8 @@ class _Tokens:
     def _next(self, group: int, kind: str) -> str:
         match = next(self._found, None)
         if match is None or match.group(group) is None:
-            raise _broken(
-                self.path, f"{'its end' if match is None else match.group(0)!r} where {kind} belongs"
-            )
+            found = "its end" if match is None else repr(match.group(0))
+            raise _broken(self.path, f"{found} where {kind} belongs")
         return match.group(group)
 
     def string(self) -> str:
