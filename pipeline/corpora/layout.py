@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.audio import UNREADABLE_SUFFIXES
-from pipeline.corpora.walk import hostile, printable, sound_files, stem_of, subfolders
+from pipeline.corpora.walk import folders_in, hostile, printable, sound_files, stem_of
 from store.errors import CorpusError
 from store.records import Skipped
 
@@ -71,7 +71,7 @@ class FolderCorpus:
     def folder(self, corpora: Path) -> Path:
         """Return where the corpus lies under ``corpora``: a known folder name in any case, else ``name``."""
         wanted = [name.casefold() for name in (self.name, *self.folders)]
-        found = {name.casefold(): corpora / name for name in subfolders(corpora)}
+        found = {name.casefold(): corpora / name for name in folders_in(corpora)}
         return next((found[name] for name in wanted if name in found), corpora / self.name)
 
     def items(self, root: Path) -> Iterator[CorpusItem | Skipped]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.audio import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES
 
 
-def subfolders(folder: Path) -> list[str]:
+def folders_in(folder: Path) -> list[str]:
     """Return the sorted names of the folders in ``folder``, none where it cannot be listed."""
     try:
         return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
@@ -22,7 +22,7 @@ def sound_files(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
     """
     paths: list[str] = []
     failures: list[tuple[str, str]] = []
-    visited: set[str] = set()
+    visited = {os.path.realpath(root)}
 
     def note(error: OSError) -> None:
         place = Path(os.path.relpath(error.filename, root)).as_posix()

@@ -196,9 +196,10 @@ def test_linked_folders_are_followed_and_circles_end(tmp_path: Path) -> None:
     root = small_corpus("emovo", tmp_path / "real")
     (tmp_path / "emovo").mkdir()
     (tmp_path / "emovo" / "f1").symlink_to(root / "f1")
+    tone(tmp_path / "emovo" / "gio-m3-l1.wav")
     (tmp_path / "emovo" / "again").symlink_to(tmp_path / "emovo")
     items, skipped = split_rows(corpus_by_name("emovo"), tmp_path / "emovo")
-    assert set(items) == {"dis-f1-b1", "rab-f1-b1"}
+    assert set(items) == {"dis-f1-b1", "rab-f1-b1", "gio-m3-l1"}
     assert skipped == {}
 
 

@@ -222,6 +222,14 @@ def test_a_damaged_cache_counts_as_empty(content: str, root: Path, cache: Path, 
     assert len(json.loads((cache / "emodb.json").read_text())["files"]) == 4
 
 
+def test_a_cache_of_another_format_counts_as_empty(root: Path, cache: Path, reads: list[str]) -> None:
+    ingest(EMODB, root, cache)
+    content = json.loads((cache / "emodb.json").read_text())
+    (cache / "emodb.json").write_text(json.dumps(content | {"format": content["format"] + 1}))
+    reads.clear()
+    assert ingest(EMODB, root, cache).hashed == len(reads) == 4
+
+
 def test_two_folders_of_one_corpus_share_a_cache(tmp_path: Path, cache: Path, reads: list[str]) -> None:
     one, two = small_corpus("emodb", tmp_path / "one"), small_corpus("emodb", tmp_path / "two")
     ingest(EMODB, one, cache)
