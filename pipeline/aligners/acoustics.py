@@ -16,14 +16,14 @@ _LOWEST_HZ, _HIGHEST_HZ, _EMPHASIS, _FLOOR = 60.0, 7600.0, 0.97, 1e-8
 Array = NDArray[np.float32]
 
 
-def frame_count(n_samples: int) -> int:
-    """Return the number of frames, ceil(n / HOP)."""
-    return -(-n_samples // HOP)
+def frame_count(n_samples: int, hop: int = HOP) -> int:
+    """Return the number of frames, ceil(n / hop)."""
+    return -(-n_samples // hop)
 
 
-def cepstra(samples: Array) -> Array:
+def cepstra(samples: Array, hop: int = HOP) -> Array:
     """Return the MFCC (frames, 13) of mono samples in [-1, 1] at 16 kHz; c0 carries the energy."""
-    spectra = np.abs(np.fft.rfft(_frames(samples), _FFT, axis=1)).astype(np.float32) ** 2
+    spectra = np.abs(np.fft.rfft(_frames(samples, hop), _FFT, axis=1)).astype(np.float32) ** 2
     bands = np.log(np.maximum(spectra @ _mel_filters(), _FLOOR))
     return np.asarray(bands @ _cosines(), dtype=np.float32)
 
@@ -48,24 +48,29 @@ def speech_span(energy: Array, *, below_peak_db: float = 35.0, margin: int = 12)
     return max(int(loud[0]) - margin, 0), min(int(loud[-1]) + 1 + margin, len(energy))
 
 
-def with_deltas(static: Array) -> Array:
-    """Return (frames, 3 x 13): the coefficients, their slopes over five frames, and the slopes' slopes."""
-    first = _slope(static)
-    return np.concatenate([static, first, _slope(first)], axis=1)
+def with_deltas(static: Array, step: int = 1) -> Array:
+    """Return (frames, 3 x 13): the coefficients, their slopes over five frames, and the slopes' slopes.
+
+    ``step`` is the number of rows in 10 ms, so that slopes mean the same on a finer grid.
+    """
+    first = _slope(static, step)
+    return np.concatenate([static, first, _slope(first, step)], axis=1)
 
 
-def _slope(values: Array) -> Array:
-    padded = np.pad(values, ((2, 2), (0, 0)), mode="edge")
-    return np.asarray((2 * (padded[4:] - padded[:-4]) + (padded[3:-1] - padded[1:-3])) / 10, dtype=np.float32)
+def _slope(values: Array, step: int) -> Array:
+    padded = np.pad(values, ((2 * step, 2 * step), (0, 0)), mode="edge")
+    count = len(values)
+    before2, before1, after1, after2 = (padded[k * step : k * step + count] for k in (0, 1, 3, 4))
+    return np.asarray((2 * (after2 - before2) + (after1 - before1)) / 10, dtype=np.float32)
 
 
-def _frames(samples: Array) -> Array:
-    """Return the windowed, pre-emphasised frames (frames, 400), centred on the middle of their 10 ms."""
-    count = frame_count(len(samples))
+def _frames(samples: Array, hop: int) -> Array:
+    """Return the windowed, pre-emphasised frames (frames, 400), centred on the middle of their hop."""
+    count = frame_count(len(samples), hop)
     emphasised = np.append(samples[:1], samples[1:] - _EMPHASIS * samples[:-1])
-    side = (_WINDOW - HOP) // 2
-    padded = np.pad(emphasised, (side, count * HOP - len(samples) + side))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::HOP]
+    side = (_WINDOW - hop) // 2
+    padded = np.pad(emphasised, (side, count * hop - len(samples) + side))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::hop]
     return np.asarray(windows * np.hamming(_WINDOW), dtype=np.float32)
 
 

@@ -13,7 +13,7 @@ from pipeline.aligners.acoustics import HOP, cepstra, energy_db, speech_span, wi
 from pipeline.aligners.aligner import Load, Progress, alignment_key, skipped, tiled
 from pipeline.aligners.graph import STATES, best_path, build_graph
 from pipeline.aligners.hmm import Array
-from pipeline.aligners.model import Model, from_bytes
+from pipeline.aligners.model import Model, finer, from_bytes
 from pipeline.aligners.pronunciation import pronounce, slots, unit_of
 from pipeline.aligners.training import Example, Recipe, train, train_seed
 from pipeline.espeak import has_language, version
@@ -85,9 +85,12 @@ class EmbeddedAligner:
         places = slots(pronounce(utterance.text or "", utterance.language))
         graph = build_graph(places, {slot.unit: self.model.index_of(slot.unit) for slot in places})
         mean = self.model.speakers.get(utterance.speaker_key)
-        features = _features(heard, _mean([heard]) if mean is None else mean)
-        likelihood = self._recipe.acoustic_scale * self.model.mixtures.log_likelihood(features)
-        path = best_path(graph, likelihood, self.model.log_stay, self.model.log_leave)
+        mean = _mean([heard]) if mean is None else mean
+        fine = HOP // self._recipe.final_hop
+        features = with_deltas(cepstra(samples, self._recipe.final_hop) - mean, fine)
+        features = features[heard.start * fine : heard.stop * fine]
+        likelihood = self._recipe.acoustic_scale / fine * self.model.mixtures.log_likelihood(features)
+        path = best_path(graph, likelihood, *finer(self.model.log_stay, fine))
         if path is None:
             frames = f"{graph.shortest} frames needed, {len(features)} there"
             return skipped(utterance, f"the text is too long for the recording: {frames}")
@@ -98,7 +101,8 @@ class EmbeddedAligner:
             if slot.phone:
                 intervals.append(PhoneInterval(
                     phone=slot.phone, vowel=shared_vowel(slot.phone, utterance.language),
-                    start=(heard.start + first) * HOP, stop=min((heard.start + last) * HOP, len(samples)),
+                    start=heard.start * HOP + first * self._recipe.final_hop,
+                    stop=min(heard.start * HOP + last * self._recipe.final_hop, len(samples)),
                     score=float(gap[first:last].mean()),
                 ))  # fmt: skip
         spoken = np.array([bool(places[int(state) // STATES].phone) for state in path])

@@ -22,7 +22,8 @@ class Recipe:
     acoustic_scale: float = 0.3
     seed_gaussians: int = 400
     seed_updates: int = 8
-    passes: int = 30
+    passes: int = 15
+    final_hop: int = 80
     gaussians_per_minute: int = 60
     fewest_gaussians: int = 130
     most_gaussians: int = 300

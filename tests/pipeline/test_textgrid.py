@@ -177,9 +177,9 @@ def test_phones_after_the_end_and_unknown_phones_are_reported(tmp_path: Path) ->
 
 def test_arpabet_utf16_and_point_tiers(tmp_path: Path) -> None:
     text = (
-        'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n1\n<exists>\n2\n"TextTier"\n"clicks"\n0\n1\n'
-        '1\n0.5\n"x ""y"" 7"\n"IntervalTier"\n"Phones"\n0\n1\n3\n0\n0.25\n"K"\n0.25\n0.75\n"AA1"\n0.75\n1\n'
-        '"sil"\n'
+        'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n1\n<exists>\n2\n"TextTier"\n"clicks"\n0\n'
+        '1\n1\n0.5\n"x ""y"" 7"\n"IntervalTier"\n"Phones"\n0\n1\n3\n0\n0.25\n"K"\n0.25\n0.75\n"AA1"\n'
+        '0.75\n1\n"sil"\n'
     )
     (tmp_path / "a.textgrid").write_bytes(text.encode("utf-16"))
     aligner = ImportedAligner(tmp_path)
