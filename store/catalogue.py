@@ -77,7 +77,7 @@ class Store:
         """Store a manifest and what it left out; return the digest of both, whatever their order."""
         first = _sorted(utterances, lambda item: item.id), Utterance
         second = _sorted(skipped, _skipped_order), Skipped
-        return _put_pair(first, second, "", self.layout.manifest, self.layout.manifest_skipped)
+        return _put_pair(first, second, self.layout.manifest, self.layout.manifest_skipped)
 
     def manifest(self, digest: str) -> tuple[Utterance, ...]:
         """Return the utterances of a manifest, by id; StoreError if there is none."""
@@ -98,8 +98,7 @@ class Store:
         pointer = self.layout.latest_alignments(corpus, aligner_digest)
         first = _sorted(alignments, lambda item: item.utterance), Alignment
         second = _sorted(unaligned, _skipped_order), Skipped
-        salt = f"{corpus}\n{aligner_digest}\n"
-        identifier = _put_pair(first, second, salt, self.layout.alignments, self.layout.unaligned)
+        identifier = _put_pair(first, second, self.layout.alignments, self.layout.unaligned)
         _point(pointer, identifier)
         return identifier
 
@@ -210,23 +209,20 @@ def _skipped_order(item: Skipped) -> str:
     return "\n".join((item.utterance, item.corpus, item.path, item.stage, item.reason))
 
 
-def pair_digest(
-    first: tuple[Sequence[Any], type[Any]], second: tuple[Sequence[Any], type[Any]], salt: str
-) -> str:
+def pair_digest(first: tuple[Sequence[Any], type[Any]], second: tuple[Sequence[Any], type[Any]]) -> str:
     """Return the digest of two tables that belong together."""
-    text = salt + content_digest(*first) + content_digest(*second)
+    text = content_digest(*first) + content_digest(*second)
     return sha256(text.encode()).hexdigest()
 
 
 def _put_pair(
     first: tuple[Sequence[Any], type[Any]],
     second: tuple[Sequence[Any], type[Any]],
-    salt: str,
     first_path: Callable[[str], Path],
     second_path: Callable[[str], Path],
 ) -> str:
     """Write two tables under their digest; the first one comes last, so that it vouches for the other."""
-    identifier = pair_digest(first, second, salt)
+    identifier = pair_digest(first, second)
     if not first_path(identifier).exists():
         write_records(second_path(identifier), *second)
         write_records(first_path(identifier), *first)

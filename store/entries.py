@@ -1,4 +1,4 @@
-"""The records of the catalogue: where rows lie, which are wanted, and what a commit holds."""
+"""The records of the catalogue: where rows lie, which are wanted, what a commit holds and what is wrong."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,6 +41,15 @@ class IndexRow:
     start: int
     length: int
     crc: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong: what, in which file of the store, and the ids of the utterances it affects."""
+
+    what: str
+    where: str
+    utterances: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,11 +17,9 @@ from store.entries import IndexRow
 from store.errors import StoreError
 from store.layout import index_path
 from store.records import Alignment, FeatureSpec, Skipped, Utterance
+from store.runs import runs
 from store.specs import choose, in_order, load_spec
 from store.tables import read_records, read_table
-
-RUN_ROWS = 65_536
-"""The most rows that `read_many` reads in one go."""
 
 Key = tuple[str, str]
 
@@ -146,7 +144,8 @@ class FeatureStore:
     def _blocks(
         self, spec: FeatureSpec, array: "zarr.Array[Any]", rows: Sequence[IndexRow], layer: int | None
     ) -> Iterator[tuple[str, NDArray[Any]]]:
-        for run in runs(rows, geometry(spec).chunk[0]):
+        cut = geometry(spec)
+        for run in runs(rows, cut, cut.layers if layer is None else 1):
             first, last = run[0].start, max(row.start + row.length for row in run)
             values = read_rows(array, first, last, layer)
             for row in run:
@@ -212,20 +211,6 @@ class FeatureStore:
             f"none in snapshot {self.snapshot_id[:12]}",
             "see what the build left out, and why",
         )
-
-
-def runs(rows: Iterable[IndexRow], gap: int) -> Iterator[list[IndexRow]]:
-    """Group row blocks that lie within ``gap`` rows of each other, up to RUN_ROWS rows a group."""
-    run: list[IndexRow] = []
-    end = 0
-    for row in sorted(rows, key=lambda row: (row.start, row.utterance)):
-        if run and (row.start - end > gap or row.start + row.length - run[0].start > RUN_ROWS):
-            yield run
-            run = []
-        end = max(end, row.start + row.length) if run else row.start + row.length
-        run.append(row)
-    if run:
-        yield run
 
 
 def _layer(spec: FeatureSpec, layer: int | None) -> int | None:
