@@ -44,7 +44,8 @@ class Batch:
 class Collator:
     """Makes batches of one corpus from tensors that are scaled and laid on the device once.
 
-    ``mean`` and ``sd`` (d,) scale the rows; ``use_frames`` chooses frames (AGA-CL) or phone segments (CL).
+    ``mean`` and ``sd`` (d,) scale the rows, which are held as ``dtype``; ``use_frames`` chooses frames (AGA-CL)
+    or phone segments (CL).
     """
 
     def __init__(
@@ -55,14 +56,14 @@ class Collator:
         mean: NDArray[np.float32],
         sd: NDArray[np.float32],
         device: torch.device,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.data, self.device, self.use_frames = data, device, use_frames
         rows = rows_of(data, use_frames)
         self._starts = rows.starts
-        scaled = torch.from_numpy((rows.values - mean) / sd)
-        self._rows = torch.cat([scaled, torch.zeros(1, scaled.shape[1])]).to(
-            device
-        )  # the last row is padding
+        scaled = torch.from_numpy((rows.values - mean) / sd).to(dtype)
+        padding = scaled.new_zeros(1, scaled.shape[1])
+        self._rows = torch.cat([scaled, padding]).to(device)
 
     def batch(self, items: NDArray[np.int64]) -> Batch:
         """Return the padded batch of the utterances at ``items`` (B,)."""

@@ -92,10 +92,11 @@ class Loaded:
 def load_corpus(store: "FeatureStore", corpus: str, experiment: Experiment, *, frames: bool) -> Loaded:
     """Read one corpus of the store's snapshot.
 
-    Utterances without phones are left out with a reason, and so are phones after ``max_phones``. Raises
-    TrainingError where nothing is left or only one class is.
+    Utterances without phones or without stored rows are left out with a reason, and so are phones after
+    ``max_phones``. Raises TrainingError where nothing is left or only one class is.
     """
-    wanted = [item for item in store.utterances(corpus) if item.emotion in experiment.classes]
+    wanted = [u for u in store.utterances if u.corpus == corpus and u.emotion in experiment.classes]
+    needed = [store.spec(name) for name in (experiment.segments, *[experiment.frames] * frames)]
     kept: list[tuple[Utterance, Alignment]] = []
     skipped: list[Skipped] = []
     for item in wanted:
@@ -103,6 +104,10 @@ def load_corpus(store: "FeatureStore", corpus: str, experiment: Experiment, *, f
         phones = len(alignment.phones) if alignment is not None else 0
         if alignment is None or not phones:
             skipped.append(_skip(item, "no phones: not aligned"))
+            continue
+        missing = [spec.name for spec in needed if not store.has(spec, item.id)]
+        if missing:
+            skipped.append(_skip(item, f"no stored rows of {', '.join(missing)}"))
             continue
         if phones > experiment.max_phones:
             skipped.append(_skip(item, f"only the first {experiment.max_phones} of {phones} phones are used"))
@@ -186,4 +191,4 @@ def _rows(
     if len(spec.dims) == 2:
         layer = spec.dims[0] - 1 if experiment.layer == "last" else experiment.layer
     many = store.read_many(spec, [item.id for item in utterances], layer=layer)
-    return [np.asarray(rows, dtype=np.float32) for rows in many]
+    return [np.asarray(many[item.id], dtype=np.float32) for item in utterances]

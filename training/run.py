@@ -200,7 +200,7 @@ def _pooled(
     ids = [item.id for item in (*source.utterances, *target.utterances)]
     for some in (ids[at : at + READ_AT_ONCE] for at in range(0, len(ids), READ_AT_ONCE)):
         rows = store.read_many(spec, some)
-        pooled.update({name: pool_frames(np.asarray(item)) for name, item in zip(some, rows, strict=True)})
+        pooled.update({name: pool_frames(item) for name, item in rows.items()})
     return pooled
 
 

@@ -53,9 +53,10 @@ class Trainer:
         self.problem, self.use_frames = problem, use_frames
         self.device = device()
         self.autocast = resolve_precision(problem.experiment.precision) == "bfloat16"
+        dtype = torch.bfloat16 if self.autocast else torch.float32
         mean, sd = self._scaling()
         self.source, self.target = (
-            Collator(data, use_frames=use_frames, mean=mean, sd=sd, device=self.device)
+            Collator(data, use_frames=use_frames, mean=mean, sd=sd, device=self.device, dtype=dtype)
             for data in (problem.source, problem.target)
         )
         self._partners = rng_of(problem.seed, problem.fold, PARTNERS).choice(
@@ -179,11 +180,11 @@ class Trainer:
         emotion = functional.cross_entropy(encoded.logits, labels, self._class_weights())
         if adaptation is None or target is None or not len(useful):
             return emotion, torch.zeros((), device=self.device), 0
-        partners = target.take(useful)
+        partners = target if len(useful) == len(target_items) else target.take(useful)
         triplets = adaptation.triplets(source.items, source.vowels, partners.items, partners.vowels, rng)
         if not len(triplets):
             return emotion, torch.zeros((), device=self.device), 0
-        adapted = model.encode(partners, _take(keys, useful))
+        adapted = model.encode(partners, keys if partners is target else _take(keys, useful))
         anchor = triplet_loss(
             *gather(encoded.phones, adapted.phones, triplets), self.problem.experiment.margin
         )

@@ -31,8 +31,12 @@ class MemoryStore:
         self.alignments: dict[str, Alignment] = {}
         self.rows: dict[tuple[str, str], NDArray[np.float32]] = {}
 
-    def utterances(self, corpus: str | None = None) -> tuple[Utterance, ...]:
-        return tuple(item for item in self.items if corpus in (None, item.corpus))
+    @property
+    def utterances(self) -> tuple[Utterance, ...]:
+        return tuple(self.items)
+
+    def has(self, spec: FeatureSpec, utterance: str) -> bool:
+        return (spec.name, utterance) in self.rows
 
     def alignment(self, utterance: str) -> Alignment | None:
         return self.alignments.get(utterance)
@@ -42,9 +46,9 @@ class MemoryStore:
 
     def read_many(
         self, spec: FeatureSpec, ids: Sequence[str], layer: int | None = None
-    ) -> list[NDArray[np.float32]]:
+    ) -> dict[str, NDArray[np.float32]]:
         assert layer is None
-        return [self.rows[spec.name, name] for name in ids]
+        return {name: self.rows[spec.name, name] for name in ids}
 
 
 def build_store(

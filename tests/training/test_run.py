@@ -108,12 +108,13 @@ def test_processes_give_the_same_results(make_store: Callable, tmp_path: Path) -
 
 def test_unaligned_utterances_are_listed_and_long_ones_are_cut(make_store: Callable) -> None:
     store = make_store()
-    del store.alignments["two/005"]
+    del store.alignments["two/005"], store.rows["segments-encoder", "one/007"]
     experiment = SMALL.model_copy(update={"models": ("CL",), "epochs": 3, "max_phones": 5})
     outcome = run_experiment(store, experiment)
     assert "two/005" not in {row.utterance for row in outcome.predictions}
     reasons = Counter(row.reason for row in outcome.skipped)
     assert reasons["no phones: not aligned"] == 1
+    assert reasons["no stored rows of segments-encoder"] == 1
     assert reasons["only the first 5 of 6 phones are used"] > 10
 
 

@@ -2,11 +2,11 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from store.errors import TrainingError
 from training.collate import Batch
 from training.experiment import Experiment
+from training.models.attention import ByteDropout, attend
 from training.models.phone_transformer import Encoded, Keys, PhoneTransformer
 
 
@@ -24,7 +24,7 @@ class CrossPhoneticAttention(nn.Module):
         self.heads = heads
         self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)
-        self.norm, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
+        self.norm, self.dropout = nn.LayerNorm(width), ByteDropout(dropout)
 
     def keys(self, frames: Tensor, mask: Tensor) -> Keys:
         """Return keys and values of frames (B, T, d)."""
@@ -35,9 +35,8 @@ class CrossPhoneticAttention(nn.Module):
     def forward(self, frames: Tensor, keys: Keys) -> Tensor:
         """Return X' (B, T, d) of frames that attend to ``keys``, item by item."""
         query = self.query(frames).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, h, T, d/h)
-        mask = keys.mask[:, None, None, :]  # (B, 1, 1, S)
-        mixed = functional.scaled_dot_product_attention(query, keys.key, keys.value, attn_mask=mask)
-        # Dropout acts on the output, not on the weights: the fused attention kernel stays in use.
+        mixed = attend(query, keys.key, keys.value, keys.mask)
+        # Dropout acts on the output, not on the weights: there are far fewer of them.
         attended = self.dropout(self.out(mixed.transpose(1, 2).flatten(2)))  # (B, h, T, d/h) -> (B, T, d)
         result: Tensor = self.norm(frames + attended)
         return result

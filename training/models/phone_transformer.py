@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from training.collate import Batch
 from training.experiment import Experiment
+from training.models.attention import ByteDropout, attend
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class EncoderLayer(nn.Module):
         self.norm_attention, self.norm_hidden = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query_key_value, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.widen, self.narrow = nn.Linear(width, hidden), nn.Linear(hidden, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = ByteDropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Attend among phones where ``mask`` (B, P) is true, then transform each."""
@@ -60,7 +61,7 @@ class EncoderLayer(nn.Module):
             -1, (3, self.heads, -1)
         )  # (B, P, 3, h, d/h)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # 3 x (B, h, P, d/h)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+        mixed = attend(query, key, value, mask)
         x = x + self.dropout(self.out(mixed.transpose(1, 2).flatten(2)))  # (B, h, P, d/h) -> (B, P, d)
         hidden: Tensor = self.dropout(functional.relu(self.widen(self.norm_hidden(x))))
         transformed: Tensor = self.dropout(self.narrow(hidden))
@@ -80,11 +81,11 @@ class PhoneTransformer(nn.Module):
             for _ in range(experiment.layers)
         )
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(drop)
+        self.dropout = ByteDropout(drop)
         self.classify = nn.Sequential(
             nn.Linear(width, experiment.classifier_width),
             nn.ReLU(),
-            nn.Dropout(experiment.classifier_dropout),
+            ByteDropout(experiment.classifier_dropout),
             nn.Linear(experiment.classifier_width, len(experiment.classes)),
         )
 
