@@ -7,6 +7,7 @@ from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from features.clip import Clip
 from features.extractor import Extractor
@@ -95,10 +96,14 @@ def run_item(job: Job) -> Receipt:
     """
     state = _State(job)
     specs = {extractor.spec.digest: extractor.spec for extractor in job.extractors}
-    began = perf_counter()
-    sounds = _read_all(state, specs)
-    seconds_reading = perf_counter() - began
-    work = [done for extractor in job.extractors if (done := _run_extractor(state, specs, extractor, sounds))]
+    # BLAS sums in another order with another number of threads: with one, all builds agree bit by bit.
+    with threadpool_limits(limits=1, user_api="blas"):
+        began = perf_counter()
+        sounds = _read_all(state, specs)
+        seconds_reading = perf_counter() - began
+        work = [
+            done for extractor in job.extractors if (done := _run_extractor(state, specs, extractor, sounds))
+        ]
     return Receipt(
         recordings=len(job.item.recordings),
         seconds_audio=job.item.seconds,

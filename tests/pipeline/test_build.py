@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipeline.build import BuildInputs, Rebuilt, rebuild
 from pipeline.plan import Limits
@@ -181,6 +182,21 @@ def test_an_interrupted_build_goes_on_where_it_stopped(tmp_path, root):
     assert computed(last) == {"loudness": 3, "phone-means": 3}
     assert last.commit.snapshot == clean.commit.snapshot
     assert same(values(store, given), values(whole, given))
+
+
+def test_extractors_run_with_one_blas_thread_so_that_every_build_has_the_same_bits(store, root):
+    seen = []
+
+    class Watching(Loudness):
+        def one(self, clip):
+            seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+            return super().one(clip)
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        rebuild(store, inputs(store, root, [recorded(root, 1)]), [Watching()])
+        after = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert set(seen) == {1}
+    assert set(after) == {2}
 
 
 def test_progress_ends_at_the_whole(store, root):
