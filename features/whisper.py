@@ -1,6 +1,6 @@
 """The encoder of Whisper, whose 30 s of padding take part in every attention."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features import weights
+from features import weights, whisper_padding
 from features.clip import Clip, checked_samples
 from features.framing import row_count
 from features.layers import as_rows, chosen_layers, layer_numbers
@@ -19,13 +19,16 @@ from store.records import FeatureSpec, FrameLaw
 if TYPE_CHECKING:
     import torch
 
-PADDINGS: tuple[str, ...] = ("exact",)
-"""``exact``: the whole 30 s are computed."""
+PADDINGS: tuple[str, ...] = ("landmarks", "exact")
+"""How the padding to 30 s is computed: a few landmarks of it (the default), or all of it."""
+_LONGEST = 900
+"""From this many frames on, ``landmarks`` computes all of the padding too: there is little left to save."""
+_MARGIN = whisper_padding.DENSE + 4
 
 
 @dataclass(frozen=True)
 class WhisperEncoder:
-    """The frozen encoder of Whisper (Radford et al. 2023), encoder frames of the clip only.
+    """The frozen encoder of Whisper (Radford et al. 2023): the frames of the clip, without the padding.
 
     Recordings longer than the model's window (30 s) are cut into consecutive windows.
     """
@@ -35,31 +38,30 @@ class WhisperEncoder:
 
     def extract_many(self, clips: Sequence[Clip]) -> list[NDArray[Any]]:
         """Return (ceil(n / hop), layers, dim) for each clip."""
-        if not clips:
-            return []
-        model, mel = _model(self.folder)
-        return [
-            np.concatenate([as_rows(self._states(model, mel(part), part.size), self.spec) for part in parts])
-            for parts in (
-                _windows(checked_samples(clip, self.spec.sample_rate), mel.n_samples) for clip in clips
-            )
-        ]
+        waves = [checked_samples(clip, self.spec.sample_rate) for clip in clips]
+        return [self._rows(wave) for wave in waves]
 
-    def _states(self, model: Any, mel: NDArray[np.float32], n_samples: int) -> "torch.Tensor":
-        """Return the valid hidden states (frames, layers, dim) of one window."""
+    def _rows(self, wave: NDArray[np.float32]) -> NDArray[Any]:
+        model = _model(self.folder)
+        size = model.front.window
+        parts = [wave[start : start + size] for start in range(0, wave.size, size)]
+        return np.concatenate([as_rows(self._states(model, part), self.spec) for part in parts])
+
+    def _states(self, model: "_Model", part: NDArray[np.float32]) -> "torch.Tensor":
+        """Return the states (frames, layers, dim) of at most one window."""
         import torch
 
-        frames = row_count(self.spec.law, n_samples)
+        frames, numbers = row_count(self.spec.law, part.size), chosen_layers(self.spec)
+        brief = self.spec.params["padding"] != "exact" and frames < _LONGEST
         with weights.inference():
-            inputs = torch.from_numpy(mel)[None].to(weights.device())  # (1, bands, 3000)
-            layers = exact(model, inputs, frames)
-            return torch.stack([layers[number - 1] for number in chosen_layers(self.spec)], dim=1)
-
-
-def exact(model: Any, mel: "torch.Tensor", frames: int) -> "list[torch.Tensor]":
-    """Return h1 .. hL (frames, dim) with all padding computed; hL is after the final layer norm."""
-    output = model(mel, output_hidden_states=True)
-    return [layer[0, :frames] for layer in (*output.hidden_states[1:-1], output.last_hidden_state)]
+            mel = model.front.mel(part, self.spec.law.hop * (frames + _MARGIN) if brief else None)
+            inputs = torch.from_numpy(mel).to(weights.device())
+            if brief:
+                silent = model.references.at(float(mel[0, -1]))
+                layers = whisper_padding.landmarks(model.encoder, inputs, frames, numbers[-1], silent)
+            else:
+                layers = whisper_padding.exact(model.encoder, inputs, frames, numbers[-1])
+            return torch.stack([layers[number - 1] for number in numbers], dim=1)
 
 
 class MelFrontEnd:
@@ -70,11 +72,21 @@ class MelFrontEnd:
 
         with weights.quiet():
             self._extractor = WhisperFeatureExtractor.from_pretrained(str(folder))
-        self.n_samples: int = self._extractor.n_samples
+        self.window: int = self._extractor.n_samples
+        """Samples in the model's window (30 s)."""
 
-    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the padded input (bands, 3000) of at most ``n_samples`` samples (n,)."""
-        features = self._extractor(samples, sampling_rate=self._extractor.sampling_rate, return_tensors="np")
+    def mel(self, samples: NDArray[np.float32], length: int | None = None) -> NDArray[np.float32]:
+        """Return the input (bands, frames) of ``samples`` (n,), padded to ``length`` or the whole window.
+
+        The padding of Whisper is constant in log-mel, so a shorter input is the beginning of the whole one
+        as long as it ends in padding.
+        """
+        features = self._extractor(
+            samples,
+            sampling_rate=self._extractor.sampling_rate,
+            max_length=min(length or self.window, self.window),
+            return_tensors="np",
+        )
         return np.asarray(features.input_features[0], dtype=np.float32)
 
 
@@ -104,7 +116,7 @@ def from_checkpoint(
             "family": "whisper",
             "weights": checkpoint.identity,
             "layers": list(numbers),
-            "padding": mode,
+            "padding": mode if mode == "exact" else dict(whisper_padding.PARAMETERS),
             "mel": {
                 key: front.get(key)
                 for key in ("feature_size", "n_fft", "hop_length", "chunk_length", "dither")
@@ -118,11 +130,14 @@ def from_checkpoint(
     return WhisperEncoder(checkpoint.folder, spec)
 
 
-def _windows(samples: NDArray[np.float32], length: int) -> Iterator[NDArray[np.float32]]:
-    for start in range(0, samples.size, length):
-        yield samples[start : start + length]
+@dataclass(frozen=True, eq=False)
+class _Model:
+    encoder: Any
+    front: MelFrontEnd
+    references: whisper_padding.References
 
 
 @lru_cache(maxsize=2)
-def _model(folder: Path) -> tuple[Any, MelFrontEnd]:
-    return weights.load(folder, "whisper").get_encoder(), MelFrontEnd(folder)
+def _model(folder: Path) -> _Model:
+    encoder = weights.load(folder, "whisper").get_encoder()
+    return _Model(encoder, MelFrontEnd(folder), whisper_padding.References(encoder))
