@@ -1,4 +1,4 @@
-"""Gives Prefect a private home in the working folder, its own server where a schedule needs one, and silence."""
+"""Gives Prefect a private home in the working folder, its own server for schedules, and silence."""
 
 import socket
 import subprocess
@@ -33,7 +33,9 @@ def prepare(work: Path) -> None:
     Whatever the user has set stays. With ``PREFECT_API_URL`` that server is used; otherwise Prefect starts a
     temporary one with its database in ``work/prefect``.
     """
-    default_variable("PREFECT_HOME", str((work / "prefect").resolve()))
+    home = (work / "prefect").resolve()
+    home.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder of its home only
+    default_variable("PREFECT_HOME", str(home))
     for name, value in QUIET.items():
         default_variable(name, value)
     if variable("PREFECT_API_URL") is None:
@@ -44,7 +46,7 @@ def prepare(work: Path) -> None:
 
 @contextmanager
 def server(work: Path) -> Iterator[str]:
-    """Yield the address of a server that fires schedules: the user's, or an own one that stops with the block.
+    """Yield the address of a server that fires schedules: the user's, or an own one for the block.
 
     Raises
     ------

@@ -1,0 +1,190 @@
+"""The command line: `phonanchor`, or `python -m flows`."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from flows.store_commands import WORK, store_group
+from store.errors import ConfigurationError, PhonanchorError
+
+# Commands import what they run inside their functions: `store ls` must not wait for torch and Prefect, and
+# Prefect reads its settings when it is imported.
+
+F = TypeVar("F", bound=Callable[..., Any])
+FOLDER = click.Path(path_type=Path)
+
+
+def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return one decorator for several options, in their order."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+BUILD = _options(
+    click.option("--source", help="Corpus whose labels train the models."),
+    click.option("--target", help="Corpus of the other language."),
+    click.option("--corpora", type=FOLDER, help="Folder that holds the corpus folders."),
+    click.option("--encoder", help="'logmel' (built in), a hub id or a local folder of transformers."),
+    click.option("--aligner", help="embedded, mfa or textgrid."),
+    click.option("--workers", type=click.IntRange(0), help="Worker processes; 0 runs in this process."),
+    click.option("--scheduler", help="Address of a running Dask scheduler."),
+    click.option("--rehash", is_flag=True, help="Read every audio file again."),
+    click.option("--retrain", is_flag=True, help="Train the aligners anew; replaces all alignments."),
+    click.option("--config", type=FOLDER, help="A TOML or YAML file with [build] and [experiment]."),
+    click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable."),
+    click.option("--work", type=FOLDER, help="Working folder (work)."),
+)
+TRAIN = _options(
+    click.option("--preset", help="quick or paper."),
+    click.option("--mode", help="strict or paper."),
+    click.option("--anchor-labels", help="pseudo, oracle_val or none; several with commas."),
+    click.option("--seeds", type=click.IntRange(1), help="Number of seeds."),
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
+    """Turn emotional speech into aligned, versioned features once, and train across languages on them."""
+
+
+commands.add_command(store_group)
+
+
+@commands.command("train-crosslingual")
+@BUILD
+@TRAIN
+@click.option("--only", type=click.Choice(["features", "train"]), help="Run one half of the job.")
+def train_command(only: str | None, **options: Any) -> None:
+    """Run the main job: ingest, align, extract, commit, verify, train, report."""
+    from flows import commands as run
+
+    if only == "features":
+        run.build_features(_configuration(options))
+    elif only == "train":
+        run.train_only(_configuration(options))
+    else:
+        run.train_crosslingual(_configuration(options))
+
+
+@commands.command("features")
+@BUILD
+def features_command(**options: Any) -> None:
+    """Ingest, align, extract, commit and verify; no training."""
+    from flows import commands as run
+
+    run.build_features(_configuration(options))
+
+
+@commands.command("report")
+@click.argument("run_id", required=False)
+@WORK
+def report_command(run_id: str | None, work: Path) -> None:
+    """Write the report of a run anew (the newest by default); its finished training runs are used again."""
+    from flows import commands as run
+
+    run.report_again(work, run_id)
+
+
+@commands.command("align")
+@click.option("--corpus", required=True, help="Name of the corpus; see 'phonanchor corpora'.")
+@click.option("--corpora", type=FOLDER, help="Folder that holds the corpus folders.")
+@click.option("--aligner", default="embedded", show_default=True, help="embedded, mfa or textgrid.")
+@click.option("--textgrids", type=FOLDER, help="Folder of the TextGrids, for --aligner textgrid.")
+@click.option("--export", type=FOLDER, help="Write one row a phone to FILE.parquet or FILE.csv.")
+@click.option("--workers", type=click.IntRange(0), help="Parallel jobs.")
+@click.option("--retrain", is_flag=True, help="Train the aligner anew.")
+@click.option("--rehash", is_flag=True, help="Read every audio file again.")
+@WORK
+def align_command(**options: Any) -> None:
+    """Align one corpus and keep, or export, the phones with their times."""
+    from flows.alignment import AlignRequest, run_align
+
+    run_align(AlignRequest(**options))
+
+
+@commands.command("schedule")
+@click.option("--cron", default="0 3 * * *", show_default=True, help="When to rebuild, in UTC.")
+@click.option("--every", type=click.FloatRange(min=1), hidden=True, help="Seconds, instead of --cron.")
+@BUILD
+def schedule_command(cron: str, every: float | None, **options: Any) -> None:
+    """Rebuild the features on a schedule until Ctrl-C."""
+    from flows import commands as run
+
+    run.serve_schedule(_configuration(options), cron, every)
+
+
+@commands.command("corpora")
+def corpora_command() -> None:
+    """List the corpora that can be read."""
+    from pipeline.corpora.corpus import registered
+
+    for corpus in registered():
+        mark = "  SYNTHETIC" if corpus.synthetic else ""
+        click.echo(f"{corpus.name:<12} {corpus.language:<4} {corpus.licence}{mark}")
+
+
+@commands.command("doctor")
+@WORK
+def doctor_command(work: Path) -> None:
+    """Say what this machine offers and what is missing."""
+    from flows.doctor import examine
+
+    for finding in examine(work):
+        click.echo(f"{'ok' if finding.fine else '!!'}  {finding.what:<16} {finding.found}")
+
+
+def _configuration(options: dict[str, Any]) -> Any:
+    """Return the configuration of a command's options; those left out leave the file's or default value."""
+    from flows.configuration import load
+
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
+    assignments = given.pop("assignments", ())
+    workers = given.pop("workers", None)
+    parallel = {} if workers is None else {"workers": workers}
+    if "seeds" in given:
+        given["seeds"] = list(range(given["seeds"]))
+    if "anchor_labels" in given:
+        given["anchor_labels"] = given["anchor_labels"].split(",")
+    build = {
+        key: given[key] for key in ("encoder", "aligner", "scheduler", "rehash", "retrain") if key in given
+    }
+    experiment: dict[str, object] = {
+        key: given[key]
+        for key in ("source", "target", "preset", "mode", "anchor_labels", "seeds")
+        if key in given
+    }
+    return load(
+        given.get("config"),
+        top={key: given[key] for key in ("work", "corpora") if key in given},
+        overrides={"build": {**build, **parallel}, "experiment": {**experiment, **parallel}},
+        assignments=assignments,
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return 0, 2 after an error that a user can mend (one line), or 130 after Ctrl-C."""
+    try:
+        commands.main(args=arguments, prog_name="phonanchor", standalone_mode=False)
+    except PhonanchorError as error:
+        click.echo(f"phonanchor: {error}", err=True)
+        return 2
+    except click.UsageError as error:
+        usage = ConfigurationError("a valid command line", error.format_message(), "see phonanchor --help")
+        click.echo(f"phonanchor: {usage}", err=True)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("phonanchor: interrupted; finished work is kept, run the command again to go on", err=True)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The command `align`: the phones of one corpus with their times, in the store and as a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from rich.console import Console
+
+from flows import stages
+from flows.configuration import load
+from flows.progress import shown
+from pipeline.align import AlignedCorpus, align
+from pipeline.corpora.corpus import corpus_by_name
+from pipeline.ingest import ingest
+from store.atomic import write_bytes
+from store.catalogue import Store
+from store.digests import short
+from store.errors import ConfigurationError
+from store.records import Alignment
+from store.vocabulary import COMMON_RATE
+
+COLUMNS = ("utterance", "phone", "start_s", "end_s", "score")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignRequest:
+    """The options of the command."""
+
+    corpus: str
+    corpora: Path | None
+    aligner: str
+    textgrids: Path | None
+    export: Path | None
+    workers: int | None
+    retrain: bool
+    rehash: bool
+    work: Path
+
+
+def run_align(request: AlignRequest) -> None:
+    """Align a corpus, whatever its emotions, and write the table if one is asked for."""
+    if request.export is not None and request.export.suffix not in (".parquet", ".csv"):
+        raise ConfigurationError(
+            "a file that ends in .parquet or .csv", str(request.export), "name the export after its format"
+        )
+    corpus = corpus_by_name(request.corpus)
+    configuration = load(top={"work": request.work, "corpora": request.corpora})
+    stages.check_corpus(configuration, corpus)
+    stages.check_writable(request.work)
+    stages.check_store(configuration)
+    with shown(Console(stderr=True)) as progress:
+        root = stages.corpus_folder(configuration, corpus, progress)
+        ingested = ingest(corpus, root, request.work / "cache", rehash=request.rehash, progress=progress)
+        store = Store.create(request.work / "store")
+        aligned = align(
+            store,
+            corpus.name,
+            ingested.utterances,
+            stages.loader(root),
+            aligner=request.aligner,
+            retrain=request.retrain,
+            textgrids=request.textgrids,
+            workers=configuration.build.workers if request.workers is None else request.workers,
+            progress=progress,
+        )
+    identifier = stages.put_alignments(store, aligned)
+    _say(request, aligned, identifier, len(ingested.quarantined))
+
+
+def export_table(alignments: Sequence[Alignment]) -> pa.Table:
+    """Return one row a phone: utterance (stem), phone (IPA, empty for silence), start_s, end_s, score."""
+    rows = [
+        (
+            row.utterance.split("/", 1)[1],
+            phone.phone,
+            phone.start / COMMON_RATE,
+            phone.stop / COMMON_RATE,
+            phone.score,
+        )
+        for row in alignments
+        for phone in row.intervals
+    ]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(COLUMNS)
+    kinds = (pa.string(), pa.string(), pa.float64(), pa.float64(), pa.float64())
+    arrays = [pa.array(values, kind) for values, kind in zip(columns, kinds, strict=True)]
+    return pa.table(arrays, names=list(COLUMNS))
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write the table as Parquet or CSV, whole or not at all; raises `StoreError` if it cannot."""
+    sink = pa.BufferOutputStream()
+    if path.suffix == ".csv":
+        pyarrow.csv.write_csv(table, sink)
+    else:
+        pyarrow.parquet.write_table(table, sink)
+    write_bytes(path, sink.getvalue().to_pybytes())
+
+
+def _say(request: AlignRequest, aligned: AlignedCorpus, identifier: str, quarantined: int) -> None:
+    console = Console()
+    if request.export is not None:
+        table = export_table(aligned.alignments)
+        write_table(request.export, table)
+        console.print(f"{table.num_rows} phones in {request.export}", markup=False, soft_wrap=True)
+    console.print(
+        f"{request.corpus}: {len(aligned.alignments)} aligned ({aligned.computed} now), "
+        f"{len(aligned.unaligned)} not aligned, {quarantined} in quarantine; alignments {short(identifier)}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    for row in aligned.unaligned:
+        console.print(f"not aligned: {row.utterance}: {row.reason}", markup=False, soft_wrap=True)

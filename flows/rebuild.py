@@ -1,0 +1,97 @@
+"""The Prefect flow "rebuild-features": ingest and align each corpus, extract, commit, verify; wiring only."""
+
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from rich.console import Console
+
+from flows import stages
+from flows.configuration import Configuration, validated
+from flows.progress import Report, shown
+from flows.stages import Features
+from pipeline.align import AlignedCorpus
+from pipeline.ingest import Ingested
+from store.catalogue import Store
+
+
+class Bench:
+    """What the tasks of one run hand to each other.
+
+    A plain object on purpose: Prefect walks through every field of dataclasses and containers that pass
+    between tasks, which takes longer than the work when they hold thousands of records.
+    """
+
+    def __init__(self, configuration: Configuration, report: Report, *, for_training: bool) -> None:
+        self.configuration, self.report, self.for_training = configuration, report, for_training
+        self.ingested: dict[str, Ingested] = {}
+        self.aligned: dict[str, AlignedCorpus] = {}
+        self.store: Store | None = None
+        self.features: Features | None = None
+
+    @property
+    def made(self) -> Features:
+        """The features, after the flow."""
+        if self.features is None:
+            raise RuntimeError("the features are made by the extract task")
+        return self.features
+
+    @property
+    def corpora(self) -> tuple[str, str]:
+        """The names of both corpora."""
+        experiment = self.configuration.experiment
+        return experiment.source, experiment.target
+
+
+@task(name="ingest", cache_policy=NO_CACHE, persist_result=False)
+def ingest(bench: Bench, corpus: str) -> None:
+    """Read one corpus."""
+    bench.ingested[corpus] = stages.ingest_corpus(bench.configuration, corpus, bench.report)
+    if bench.for_training:
+        stages.check_classes(bench.ingested[corpus], bench.configuration.experiment.classes)
+
+
+@task(name="align", cache_policy=NO_CACHE, persist_result=False)
+def align(bench: Bench, corpus: str) -> None:
+    """Align one corpus."""
+    bench.store = bench.store or stages.open_store(bench.configuration)
+    bench.aligned[corpus] = stages.align_corpus(
+        bench.configuration, bench.store, bench.ingested[corpus], bench.report
+    )
+
+
+@task(name="extract and commit", cache_policy=NO_CACHE, persist_result=False)
+def extract(bench: Bench) -> None:
+    """Compute what is missing and commit the snapshot."""
+    if bench.for_training:
+        stages.check_vowels(bench.configuration, bench.aligned)
+    bench.features = stages.extract(
+        bench.configuration, _opened(bench), bench.ingested, bench.aligned, bench.report
+    )
+
+
+@task(name="verify", cache_policy=NO_CACHE, persist_result=False)
+def verify(bench: Bench) -> None:
+    """Read back what is new and check it."""
+    if bench.made.is_new or bench.made.computed:
+        stages.verify_snapshot(_opened(bench), bench.made.snapshot, bench.report)
+
+
+@flow(name="rebuild-features", validate_parameters=False, persist_result=False, log_prints=False)
+def rebuild_features(configuration: dict[str, Any], for_training: bool = False) -> Bench:
+    """Bring the store up to date with both corpora of a configuration (as JSON); return the `Bench`."""
+    with shown(Console()) as report:
+        bench = Bench(validated(configuration), report, for_training=for_training)
+        for corpus in bench.corpora:
+            ingest(bench, corpus)
+        for corpus in bench.corpora:
+            align(bench, corpus)
+        extract(bench)
+        verify(bench)
+    return bench
+
+
+def _opened(bench: Bench) -> Store:
+    if bench.store is None:
+        raise RuntimeError("the store is opened by the align task")
+    return bench.store

@@ -1,0 +1,228 @@
+"""The last stages of the main job as plain functions: train, then write rows, figures and the page."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from features.vowel_formants import measure_vowels, nearey_hertz
+from flows.configuration import Configuration
+from flows.progress import Report
+from flows.stages import Features
+from store.atomic import folder_aside, write_text
+from store.digests import short
+from store.errors import ConfigurationError
+from store.feature_store import FeatureStore
+from store.records import Skipped
+from store.tables import read_records, write_records
+from training.experiment import Experiment
+from training.jobs import CODE_VERSION
+from training.records import ResultRow
+from training.reports.assemble import Measured, measure, report_input, write_results
+from training.reports.figures import VowelToken
+from training.reports.page import write_report
+from training.reports.terminal import result_table
+from training.results import Stamp
+from training.run import Outcome, RunProgress, run_experiment
+
+SAMPLE_REMARK = (
+    "Both corpora are SYNTHETIC: espeak-ng spoke them, Mandarin included; no real Mandarin was at hand. "
+    "The scores say that the machinery works and nothing about people."
+)
+FORMANTS = "formants"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolder:
+    """Where one run left its results."""
+
+    path: Path
+    rows: Path
+    figures: Path
+    report: Path
+
+
+def experiment_of(configuration: Configuration, features: Features) -> Experiment:
+    """Return the experiment with the frames named as the store names them: weights and all."""
+    return configuration.experiment.model_copy(update={"frames": features.frames})
+
+
+def training_cache(configuration: Configuration, experiment: Experiment) -> Path:
+    """Return where finished training runs of an experiment are kept, to go on after a kill and to reuse."""
+    return configuration.work / "cache" / "training" / short(experiment.digest)
+
+
+def train(configuration: Configuration, features: Features, progress: Report | None = None) -> Outcome:
+    """Train and score all systems of the experiment on the snapshot."""
+    experiment = experiment_of(configuration, features)
+    return run_experiment(
+        FeatureStore.open(features.store, features.snapshot),
+        experiment,
+        progress=_training(progress),
+        folder=training_cache(configuration, experiment),
+    )
+
+
+def write_run(
+    configuration: Configuration, features: Features, outcome: Outcome, console: Console
+) -> RunFolder:
+    """Write a new run folder, whole or not at all, and print the result table.
+
+    Raises
+    ------
+    StoreError, TrainingError
+        If the folder cannot be written.
+    """
+    final = _new_folder(configuration)
+    measured = measure(outcome, stamp_of(configuration, features))
+    with folder_aside(final) as folder:
+        write_results(folder, outcome, measured.rows)
+        write_records(folder / "left_out.parquet", (*features.skipped, *outcome.skipped), Skipped)
+        write_text(folder / "configuration.json", configuration.to_json())
+        _write_page(folder, configuration, features, outcome, measured)
+    _print_table(console, features, outcome, measured)
+    return described(final)
+
+
+def rewrite_report(configuration: Configuration, features: Features, outcome: Outcome, folder: Path) -> Path:
+    """Write the page and the figures of a run anew; its rows stay."""
+    return _write_page(
+        folder, configuration, features, outcome, measure(outcome, stamp_of(configuration, features))
+    )
+
+
+def described(folder: Path) -> RunFolder:
+    """Return the paths of what a run left."""
+    return RunFolder(
+        path=folder,
+        rows=folder / "results.parquet",
+        figures=folder / "figures",
+        report=folder / "report.html",
+    )
+
+
+def find_run(work: Path, name: str | None) -> Path:
+    """Return the folder of a run by its id, or of the newest; raises `ConfigurationError` if none."""
+    runs = sorted(path for path in (work / "runs").glob("[!.]*") if (path / "configuration.json").is_file())
+    if name is None and runs:
+        return runs[-1]
+    found = [path for path in runs if name and path.name.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(path.name for path in runs[-5:]) or "no run yet"
+    raise ConfigurationError(
+        f"one run in {work / 'runs'}", f"{len(found)} called {name!r}; there are: {known}", "name one of them"
+    )
+
+
+def snapshot_of(folder: Path) -> str:
+    """Return the snapshot that a run read."""
+    return read_records(folder / "results.parquet", ResultRow)[0].snapshot
+
+
+def left_out_before_training(folder: Path) -> tuple[Skipped, ...]:
+    """Return what ingest, alignment and extraction left out, as the run's table has it."""
+    return tuple(row for row in read_records(folder / "left_out.parquet", Skipped) if row.stage != "train")
+
+
+def stamp_of(configuration: Configuration, features: Features) -> Stamp:
+    """Return what every result row carries."""
+    experiment = configuration.experiment
+    return Stamp(
+        experiment=experiment.name, source=experiment.source, target=experiment.target,
+        snapshot=features.snapshot, manifest=features.manifest, configuration=configuration.digest,
+        code_version=code_version(), synthetic=features.synthetic,
+    )  # fmt: skip
+
+
+def code_version() -> str:
+    """Return the version of the package and of the training code."""
+    try:
+        installed = version("phonanchor")
+    except PackageNotFoundError:
+        installed = "source"
+    return f"{installed}, training {CODE_VERSION}"
+
+
+def vowel_tokens(features: Features, outcome: Outcome) -> tuple[VowelToken, ...]:
+    """Return the formants of all vowel tokens of both corpora, speakers normalised (Nearey), where stored."""
+    if FORMANTS not in features.specs:
+        return ()
+    store = FeatureStore.open(features.store, features.snapshot)
+    tokens: list[VowelToken] = []
+    for utterances in (outcome.source, outcome.target):
+        tokens += _tokens_of(store, features.specs[FORMANTS], [item.id for item in utterances])
+    return tuple(tokens)
+
+
+def _tokens_of(store: FeatureStore, spec: str, ids: Sequence[str]) -> list[VowelToken]:
+    """Return the tokens of one corpus."""
+    found = [
+        (store.utterance(name), token)
+        for name, rows in store.read_many(spec, [name for name in ids if store.has(spec, name)]).items()
+        if (alignment := store.alignment(name)) is not None
+        for token in measure_vowels(np.asarray(rows, dtype=np.float32), alignment.phones).tokens
+    ]
+    if not found:
+        return []
+    hertz = nearey_hertz(
+        np.array([token.value for _, token in found]), [item.speaker_key for item, _ in found]
+    )
+    return [
+        VowelToken(corpus=item.corpus, vowel=token.vowel, f1=float(f1), f2=float(f2), emotion=item.emotion)
+        for (item, token), (f1, f2) in zip(found, hertz, strict=True)
+    ]
+
+
+def _write_page(
+    folder: Path, configuration: Configuration, features: Features, outcome: Outcome, measured: Measured
+) -> Path:
+    experiment = outcome.experiment
+    specs = {f"spec {name}": identity for name, identity in features.specs.items()}
+    tables = {f"alignments of {corpus}": identity for corpus, identity in features.alignments.items()}
+    content = report_input(
+        outcome,
+        measured,
+        stamp_of(configuration, features),
+        title=f"{experiment.source} to {experiment.target}",
+        digests={**specs, **tables},
+        skipped=features.skipped,
+        vowels=vowel_tokens(features, outcome),
+        remarks=(SAMPLE_REMARK,) if features.synthetic else (),
+        configuration=configuration.to_json(),
+    )
+    return write_report(folder, content)
+
+
+def _print_table(console: Console, features: Features, outcome: Outcome, measured: Measured) -> None:
+    experiment = outcome.experiment
+    usage = "paper" if experiment.mode == "paper" else "usual"
+    title = f"{experiment.source} to {experiment.target}" + (" (synthetic)" if features.synthetic else "")
+    console.print(
+        result_table(
+            measured.summaries, measured.floors, title=title, synthetic=features.synthetic, usage=usage
+        )
+    )
+
+
+def _training(progress: Report | None) -> Callable[[RunProgress], None] | None:
+    if progress is None:
+        return None
+    report = progress
+    return lambda state: report("train (runs)", state.done, state.total)
+
+
+def _new_folder(configuration: Configuration) -> Path:
+    """Return a run folder that is not there yet, named by time and configuration."""
+    began = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    name = f"{began}-{short(configuration.digest)}"
+    runs = configuration.work / "runs"
+    return next(
+        folder
+        for number in range(1, 10_000)
+        if not (folder := runs / (name if number == 1 else f"{name}-{number}")).exists()
+    )

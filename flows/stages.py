@@ -1,0 +1,313 @@
+"""The stages of the rebuild as plain functions: each reads one artefact and makes the next."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.extractor import Extractor, build_extractors
+from flows.configuration import Configuration
+from flows.progress import Report
+from pipeline import audio
+from pipeline.align import AlignedCorpus, align
+from pipeline.aligners.aligner import Load
+from pipeline.build import BuildInputs, rebuild
+from pipeline.corpora.corpus import Corpus, corpus_by_name
+from pipeline.ingest import Ingested, ingest
+from pipeline.synthesis import ensure_sample
+from pipeline.tally import Progress
+from store.catalogue import Commit, Store
+from store.errors import ConfigurationError, CorpusError, StoreError
+from store.records import Skipped, Utterance
+from store.verify import Problem, verify
+from store.vocabulary import COMMON_RATE
+from training.anchors import check_common_vowels
+
+WITHOUT_ANCHORS = {"linear", "CL"}
+"""The models that need no vowel in common."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """What a rebuild left: the snapshot, whether it is new, and what was left out on the way.
+
+    ``specs`` gives the digest of each spec by name, ``alignments`` that of each alignment table by corpus;
+    ``frames`` is the name of the encoder's spec. ``computed`` and ``kept`` count row blocks.
+    """
+
+    store: Path
+    snapshot: str
+    manifest: str
+    skipped: tuple[Skipped, ...]
+    specs: Mapping[str, str]
+    alignments: Mapping[str, str]
+    frames: str
+    synthetic: bool
+    is_new: bool = False
+    computed: int = 0
+    kept: int = 0
+
+
+def corpus_folder(configuration: Configuration, corpus: Corpus, progress: Report | None = None) -> Path:
+    """Return the folder of one corpus; the embedded sample is made first if it is not there.
+
+    Raises
+    ------
+    ConfigurationError
+        For a published corpus without ``corpora``.
+    StoreError
+        If the sample cannot be written.
+    """
+    if configuration.corpora is not None:
+        folder = corpus.folder(configuration.corpora)
+        if folder.is_dir() or not corpus.synthetic:
+            return folder
+    if not corpus.synthetic:
+        raise ConfigurationError(
+            f"the folder that holds the corpus {corpus.name}",
+            "none",
+            "pass --corpora DIR (CORPORA=DIR with make); the corpus lies in a folder of its name there",
+        )
+    sample = configuration.work / "sample"
+    ensure_sample(sample, progress)
+    return corpus.folder(sample)
+
+
+def check_corpus(configuration: Configuration, corpus: Corpus) -> None:
+    """Raise where a published corpus has no folder; nothing is read."""
+    if corpus.synthetic and (
+        configuration.corpora is None or not corpus.folder(configuration.corpora).is_dir()
+    ):
+        return
+    folder = corpus_folder(configuration, corpus)
+    if not folder.is_dir():
+        raise CorpusError(
+            f"a folder with recordings of {corpus.name}",
+            f"no folder {folder}",
+            "pass --corpora with the folder that holds the corpus folders",
+        )
+
+
+def check_store(configuration: Configuration) -> None:
+    """Raise `StoreError` where a store is there and cannot be used, before anything is read."""
+    path = configuration.work / "store"
+    if path.is_dir() and any(path.iterdir()):
+        Store.open(path)
+
+
+def check_writable(work: Path) -> None:
+    """Make the working folder; raises `StoreError` where that, or writing into it, is impossible."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        for folder in (work, work / "store"):
+            if folder.exists():
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
+    except OSError as error:
+        raise StoreError(
+            "a working folder that can be written",
+            f"{error.filename or work} ({error.strerror or error})",
+            "make it writable or name another with --work",
+        ) from error
+
+
+def extractors_of(configuration: Configuration) -> tuple[Extractor, ...]:
+    """Return the extractors that the configuration asks for; nothing heavy is loaded."""
+    build = configuration.build
+    return build_extractors(
+        build.features, encoder=build.encoder, layers=build.layers, dtype=build.dtype, padding=build.padding
+    )
+
+
+def frames_name(configuration: Configuration) -> str:
+    """Return the name of the encoder's spec: what ``frames = "encoder"`` of the experiment stands for."""
+    build = configuration.build
+    (encoder,) = build_extractors(
+        ("encoder",), encoder=build.encoder, layers=build.layers, dtype=build.dtype, padding=build.padding
+    )
+    return encoder.spec.name
+
+
+def ingest_corpus(configuration: Configuration, name: str, progress: Report | None = None) -> Ingested:
+    """Read one corpus; only the classes in use are read."""
+    corpus = corpus_by_name(name)
+    return ingest(
+        corpus,
+        corpus_folder(configuration, corpus, progress),
+        configuration.work / "cache",
+        classes=configuration.experiment.classes,
+        rehash=configuration.build.rehash,
+        progress=_named(progress, f"ingest {name}"),
+    )
+
+
+def check_classes(ingested: Ingested, classes: Sequence[str]) -> None:
+    """Raise `CorpusError` where a corpus has fewer than two of the classes; no encoding was done yet."""
+    present = sorted({utterance.emotion for utterance in ingested.utterances})
+    if len(present) < 2:
+        raise CorpusError(
+            f"at least two of the classes {', '.join(classes)} in {ingested.corpus}",
+            f"only {', '.join(present) or 'none'}",
+            "use a corpus with more emotions, or choose other classes",
+        )
+
+
+def open_store(configuration: Configuration) -> Store:
+    """Open the store of the working folder, or make it."""
+    return Store.create(configuration.work / "store")
+
+
+def align_corpus(
+    configuration: Configuration, store: Store, ingested: Ingested, progress: Report | None = None
+) -> AlignedCorpus:
+    """Align one corpus; what is aligned already is read from the store."""
+    corpus = corpus_by_name(ingested.corpus)
+    root = corpus_folder(configuration, corpus)
+    return align(
+        store,
+        ingested.corpus,
+        ingested.utterances,
+        loader(root),
+        aligner=configuration.build.aligner,
+        retrain=configuration.build.retrain,
+        workers=configuration.build.workers,
+        progress=_named(progress, f"align {ingested.corpus}"),
+    )
+
+
+def loader(root: Path) -> Load:
+    """Return what gives the mono samples at COMMON_RATE of the utterances of the corpus in ``root``."""
+    return partial(_load, root)
+
+
+def _load(root: Path, utterance: Utterance) -> NDArray[np.float32]:
+    return audio.load(root / utterance.path, COMMON_RATE)
+
+
+def check_vowels(configuration: Configuration, aligned: Mapping[str, AlignedCorpus]) -> None:
+    """Raise `TrainingError` where the corpora share no vowel and a model needs one: found before encoding."""
+    experiment = configuration.experiment
+    if set(experiment.models) - WITHOUT_ANCHORS:
+        check_common_vowels(
+            vowels_of(aligned[experiment.source]), vowels_of(aligned[experiment.target]), experiment.groups
+        )
+
+
+def vowels_of(aligned: AlignedCorpus) -> set[str]:
+    """Return the shared vowels that occur in a corpus."""
+    return {phone.vowel for row in aligned.alignments for phone in row.phones if phone.vowel is not None}
+
+
+def put_alignments(store: Store, aligned: AlignedCorpus) -> str:
+    """Store the alignments of a corpus and return their digest; the same rows have the same digest."""
+    return store.put_alignments(aligned.corpus, aligned.identity, aligned.alignments, aligned.unaligned)
+
+
+def extract(
+    configuration: Configuration,
+    store: Store,
+    ingested: Mapping[str, Ingested],
+    aligned: Mapping[str, AlignedCorpus],
+    progress: Report | None = None,
+) -> Features:
+    """Compute the missing rows of both corpora and commit the snapshot; no change, nothing written."""
+    utterances = tuple(row for corpus in ingested.values() for row in corpus.utterances)
+    skipped = tuple(row for corpus in ingested.values() for row in (*corpus.quarantined, *corpus.excluded))
+    inputs = BuildInputs(
+        utterances=utterances,
+        alignments={row.utterance: row for corpus in aligned.values() for row in corpus.alignments},
+        roots={name: corpus_folder(configuration, corpus_by_name(name)) for name in ingested},
+        manifest=store.put_manifest(utterances, skipped),
+        alignment_tables={name: put_alignments(store, corpus) for name, corpus in aligned.items()},
+    )
+    before = store.head()
+    rebuilt = rebuild(
+        store,
+        inputs,
+        extractors_of(configuration),
+        workers=configuration.build.workers,
+        scheduler=configuration.build.scheduler,
+        progress=_building(progress),
+    )
+    report, commit = rebuilt.report, rebuilt.commit
+    found = features_of(configuration, store, commit)
+    # An utterance without an alignment is listed once, by the stage that knows why.
+    known = {row.utterance for row in found.skipped}
+    failed = (row for row in (*report.quarantined, *report.unavailable) if row.utterance not in known)
+    return replace(
+        found,
+        skipped=(*found.skipped, *failed),
+        is_new=before is None or commit.number != before.number,
+        computed=report.computed,
+        kept=report.kept,
+    )
+
+
+def features_of(configuration: Configuration, store: Store, commit: Commit) -> Features:
+    """Return what a commit holds; raises `StoreError` where it lacks the frames of the configuration."""
+    specs = {store.spec(digest).name: digest for digest in commit.specs}
+    frames = frames_name(configuration)
+    if frames not in specs:
+        raise StoreError(
+            f"the frames {frames} in snapshot {commit.snapshot[:12]}",
+            f"only {', '.join(sorted(specs))}",
+            "run without --only train, so that the features are built first",
+        )
+    utterances = store.manifest(commit.manifest)
+    unaligned = tuple(row for table in commit.alignments for row in store.unaligned(table))
+    return Features(
+        store=store.path,
+        snapshot=commit.snapshot,
+        manifest=commit.manifest,
+        skipped=(*store.skipped(commit.manifest), *unaligned),
+        specs=specs,
+        alignments={_corpus_of(store, table): table for table in commit.alignments},
+        frames=frames,
+        synthetic=any(utterance.synthetic for utterance in utterances),
+    )
+
+
+def _corpus_of(store: Store, table: str) -> str:
+    """Return the corpus of an alignment table."""
+    rows = store.alignments(table)
+    return rows[0].utterance.split("/", 1)[0] if rows else table[:12]
+
+
+def verify_snapshot(store: Store, snapshot: str | None, progress: Report | None = None) -> None:
+    """Read a snapshot back and check it; raises `StoreError` naming the first of its problems."""
+    report = partial(progress, "verify") if progress is not None else None
+    problems = verify(store, snapshot, report)
+    if problems:
+        raise StoreError(
+            "a snapshot whose rows are all there and unchanged",
+            f"{len(problems)} problems, the first: {describe(problems[0])}",
+            "run 'phonanchor store verify' for all of them, then delete the damaged array and build again",
+        )
+
+
+def describe(problem: Problem) -> str:
+    """Return a problem of the store on one line."""
+    some = ", ".join(problem.utterances[:3]) + (", ..." if len(problem.utterances) > 3 else "")
+    return f"{problem.what} in {problem.where}" + (f" ({len(problem.utterances)}: {some})" if some else "")
+
+
+def _building(progress: Report | None) -> Callable[[Progress], None] | None:
+    """Return the build's progress as seconds of audio, so that the rate is the multiple of real time."""
+    if progress is None:
+        return None
+    report = progress
+    return lambda state: report(
+        "extract (s of audio)", round(state.seconds_audio), round(state.of_seconds_audio)
+    )
+
+
+def _named(progress: Report | None, name: str) -> Report | None:
+    """Return the report with the corpus beside the stage's own name, so that each has its own bar."""
+    if progress is None:
+        return None
+    report, corpus = progress, name.split(" ", 1)[1]
+    return lambda stage, done, total: report(f"{stage} {corpus}", done, total)

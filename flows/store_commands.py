@@ -1,0 +1,131 @@
+"""The commands `store ls`, `store show` and `store verify`, for people and as JSON."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from store.catalogue import Commit, Store
+from store.digests import short
+from store.errors import StoreError
+
+WORK = click.option(
+    "--work", type=click.Path(path_type=Path), default=Path("work"), show_default=True, help="Working folder."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+SNAPSHOT = click.argument("snapshot", required=False)
+
+
+@click.group("store")
+def store_group() -> None:
+    """Look into the feature store."""
+
+
+@store_group.command("ls")
+@WORK
+@JSON
+def list_snapshots(work: Path, as_json: bool) -> None:
+    """List the snapshots, newest last."""
+    store = _open(work)
+    rows = [_row(store, commit) for commit in store.commits()]
+    if as_json:
+        _print_json(rows)
+        return
+    if not rows:
+        click.echo("no snapshot yet; 'phonanchor features' makes one")
+    for row in rows:
+        tags = f"  [{', '.join(row['tags'])}]" if row["tags"] else ""
+        features = ", ".join(row["features"])
+        click.echo(f"{row['number']:>4}  {short(row['snapshot'])}  {row['created']}  {features}{tags}")
+
+
+@store_group.command("show")
+@SNAPSHOT
+@WORK
+@JSON
+def show_snapshot(snapshot: str | None, work: Path, as_json: bool) -> None:
+    """Show one snapshot (id, its beginning, or tag; the newest by default)."""
+    store = _open(work)
+    row = _details(store, store.resolve(snapshot))
+    if as_json:
+        _print_json(row)
+        return
+    for name in ("snapshot", "created", "number", "manifest"):
+        click.echo(f"{name:<10} {row[name]}")
+    for corpus in row["corpora"]:
+        mark = "  SYNTHETIC" if corpus["synthetic"] else ""
+        click.echo(
+            f"corpus     {corpus['corpus']}: {corpus['utterances']} utterances, "
+            f"{corpus['speakers']} speakers, {corpus['minutes']:.1f} min, left out {corpus['left_out']}{mark}"
+        )
+    for spec in row["specs"]:
+        shape = f"{spec['dims']} {spec['dtype']}"
+        click.echo(f"feature    {spec['name']} v{spec['version']} {shape} {short(spec['digest'])}")
+
+
+@store_group.command("verify")
+@SNAPSHOT
+@WORK
+@JSON
+def verify_command(snapshot: str | None, work: Path, as_json: bool) -> None:
+    """Read a snapshot back and check presence, lengths and checksums; exit code 2 if anything is wrong."""
+    from store.verify import verify  # reads through zarr, which takes half a second to load
+
+    store = _open(work)
+    commit = store.resolve(snapshot)
+    problems = verify(store, commit.snapshot)
+    if as_json:
+        _print_json({"snapshot": commit.snapshot, "problems": [asdict(problem) for problem in problems]})
+    else:
+        for problem in problems:
+            click.echo(f"{problem.where}: {problem.what} ({len(problem.utterances)} utterances)")
+    if problems:
+        raise StoreError(
+            f"snapshot {short(commit.snapshot)} whole",
+            f"{len(problems)} problems",
+            "delete the damaged arrays and build again",
+        )
+    if not as_json:
+        click.echo(f"snapshot {short(commit.snapshot)} is whole")
+
+
+def _open(work: Path) -> Store:
+    return Store.open(work / "store")
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _row(store: Store, commit: Commit) -> dict[str, Any]:
+    tags = sorted(name for name, snapshot in store.tags().items() if snapshot == commit.snapshot)
+    return {
+        "number": commit.number,
+        "snapshot": commit.snapshot,
+        "created": commit.created,
+        "manifest": commit.manifest,
+        "alignments": list(commit.alignments),
+        "features": [store.spec(digest).name for digest in commit.specs],
+        "tags": tags,
+    }
+
+
+def _details(store: Store, commit: Commit) -> dict[str, Any]:
+    utterances, skipped = store.manifest(commit.manifest), store.skipped(commit.manifest)
+    corpora = []
+    for corpus in sorted({item.corpus for item in utterances}):
+        own = [item for item in utterances if item.corpus == corpus]
+        corpora.append({
+            "corpus": corpus,
+            "language": own[0].language,
+            "licence": own[0].licence,
+            "synthetic": own[0].synthetic,
+            "utterances": len(own),
+            "speakers": len({item.speaker for item in own}),
+            "minutes": sum(item.seconds for item in own) / 60,
+            "left_out": sum(item.corpus == corpus for item in skipped),
+        })  # fmt: skip
+    specs = [{**store.spec(digest).canonical(), "digest": digest} for digest in commit.specs]
+    return {**_row(store, commit), "lineage": dict(commit.lineage), "corpora": corpora, "specs": specs}

@@ -1,0 +1,59 @@
+"""The Prefect flow "train-crosslingual": rebuild the features, train, write the report."""
+
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from rich.console import Console
+
+from flows import results
+from flows.configuration import Configuration, validated
+from flows.progress import shown
+from flows.rebuild import rebuild_features
+from flows.results import RunFolder
+from flows.stages import Features, features_of
+from store.catalogue import Store
+from training.run import Outcome
+
+
+class Run:
+    """What the tasks of one run hand to each other; a plain object, see `flows.rebuild.Bench`."""
+
+    def __init__(self, configuration: Configuration, features: Features) -> None:
+        self.configuration, self.features = configuration, features
+        self.outcome: Outcome | None = None
+        self.folder: RunFolder | None = None
+
+
+@task(name="train", cache_policy=NO_CACHE, persist_result=False)
+def train(run: Run) -> None:
+    """Train and score every system."""
+    with shown(Console()) as progress:
+        run.outcome = results.train(run.configuration, run.features, progress)
+
+
+@task(name="report", cache_policy=NO_CACHE, persist_result=False)
+def report(run: Run) -> None:
+    """Write rows, figures and page, and print the table."""
+    if run.outcome is not None:
+        run.folder = results.write_run(run.configuration, run.features, run.outcome, Console())
+
+
+@flow(name="train-crosslingual", validate_parameters=False, persist_result=False)
+def train_crosslingual(configuration: dict[str, Any]) -> Run:
+    """Run the main job of a configuration (as JSON) and return its `Run`."""
+    run = Run(validated(configuration), rebuild_features(configuration, for_training=True).made)
+    train(run)
+    report(run)
+    return run
+
+
+@flow(name="train-on-snapshot", validate_parameters=False, persist_result=False)
+def train_on_snapshot(configuration: dict[str, Any]) -> Run:
+    """Train on the newest snapshot of the store, without looking at the corpora, and return the `Run`."""
+    settings = validated(configuration)
+    store = Store.open(settings.work / "store")
+    run = Run(settings, features_of(settings, store, store.resolve(None)))
+    train(run)
+    report(run)
+    return run
