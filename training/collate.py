@@ -44,7 +44,7 @@ class Batch:
 class Collator:
     """Makes batches of one corpus from tensors that are scaled and laid on the device once.
 
-    ``mean`` and ``sd`` (d,) scale the rows, which are held as ``dtype``; ``use_frames`` chooses frames (AGA-CL)
+    ``mean`` and ``sd`` (d,) scale the rows, held as ``dtype``; ``use_frames`` chooses frames (AGA-CL)
     or phone segments (CL).
     """
 

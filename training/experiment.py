@@ -189,15 +189,20 @@ class Experiment(BaseModel):
 
 
 def load(path: Path | None = None, overrides: Mapping[str, object] | None = None) -> Experiment:
-    """Return the experiment of a TOML file with ``overrides`` on top; raises ConfigurationError."""
+    """Return the ``[experiment]`` table of a TOML file with ``overrides`` on top; raises ConfigurationError.
+
+    Other tables of the file are for those who build features and are not looked at.
+    """
     given: dict[str, object] = {}
     if path is not None:
         try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))
+            given = tomllib.loads(path.read_text(encoding="utf-8"))["experiment"]
         except FileNotFoundError as error:
             raise ConfigurationError(
                 "an experiment file", f"no {path}", "name an existing TOML file"
             ) from error
+        except KeyError as error:
+            raise ConfigurationError("a table [experiment]", f"none in {path}", "add it") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigurationError("valid TOML", f"{path}: {error}", "correct the file") from error
     return parse({**given, **(overrides or {})})

@@ -75,7 +75,7 @@ def test_there_are_shipped_experiments() -> None:
 
 def test_overrides_come_last(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text('source = "one"\ntarget = "two"\nbeta = 0.1\n', encoding="utf-8")
+    path.write_text('[experiment]\nsource = "one"\ntarget = "two"\nbeta = 0.1\n', encoding="utf-8")
     assert load(path, {"beta": 0.7}).beta == 0.7
     assert load(path).beta == 0.1
 
@@ -84,6 +84,9 @@ def test_unreadable_files_are_errors(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"no .*absent\.toml"):
         load(tmp_path / "absent.toml")
     (tmp_path / "bad.toml").write_text("source = ", encoding="utf-8")
+    (tmp_path / "other.toml").write_text("[build]", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"a table \[experiment\]"):
+        load(tmp_path / "other.toml")
     with pytest.raises(ConfigurationError, match="valid TOML"):
         load(tmp_path / "bad.toml")
 
