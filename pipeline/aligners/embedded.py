@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from pipeline.aligners.acoustics import HOP, cepstra, energy_db, speech_span, with_deltas
 from pipeline.aligners.aligner import Load, Progress, alignment_key, skipped, tiled
-from pipeline.aligners.graph import STATES, best_path, build_graph
+from pipeline.aligners.graph import best_path, build_graph
 from pipeline.aligners.hmm import Array
-from pipeline.aligners.model import Model, finer, from_bytes
+from pipeline.aligners.model import Model, from_bytes
 from pipeline.aligners.pronunciation import pronounce, slots, unit_of
 from pipeline.aligners.training import Example, Recipe, train, train_seed
 from pipeline.espeak import has_language, version
@@ -83,21 +83,22 @@ class EmbeddedAligner:
         """Align one recording whose samples (n,) at COMMON_RATE are at hand."""
         heard = _hear(samples)
         places = slots(pronounce(utterance.text or "", utterance.language))
-        graph = build_graph(places, {slot.unit: self.model.index_of(slot.unit) for slot in places})
+        fine = HOP // self._recipe.final_hop
+        units = {slot.unit: self.model.index_of(slot.unit) for slot in places}
+        graph = build_graph(places, units, repeat=fine)
         mean = self.model.speakers.get(utterance.speaker_key)
         mean = _mean([heard]) if mean is None else mean
-        fine = HOP // self._recipe.final_hop
         features = with_deltas(cepstra(samples, self._recipe.final_hop) - mean, fine)
         features = features[heard.start * fine : heard.stop * fine]
         likelihood = self._recipe.acoustic_scale / fine * self.model.mixtures.log_likelihood(features)
-        path = best_path(graph, likelihood, *finer(self.model.log_stay, fine))
+        path = best_path(graph, likelihood, self.model.log_stay, self.model.log_leave)
         if path is None:
             frames = f"{graph.shortest} frames needed, {len(features)} there"
             return skipped(utterance, f"the text is too long for the recording: {frames}")
         gap = likelihood[np.arange(len(path)), graph.pdf[path]] - likelihood.max(axis=1)
         intervals = []
-        for first, last in _runs(path // STATES):
-            slot = places[int(path[first]) // STATES]
+        for first, last in _runs(path // graph.per_slot):
+            slot = places[int(path[first]) // graph.per_slot]
             if slot.phone:
                 intervals.append(PhoneInterval(
                     phone=slot.phone, vowel=shared_vowel(slot.phone, utterance.language),
@@ -105,7 +106,7 @@ class EmbeddedAligner:
                     stop=min(heard.start * HOP + last * self._recipe.final_hop, len(samples)),
                     score=float(gap[first:last].mean()),
                 ))  # fmt: skip
-        spoken = np.array([bool(places[int(state) // STATES].phone) for state in path])
+        spoken = np.array([bool(places[int(state) // graph.per_slot].phone) for state in path])
         return Alignment(
             utterance=utterance.id, key=self.key(utterance), aligner=self.name,
             score=float(gap[spoken].mean()), intervals=tiled(intervals, len(samples)),

@@ -26,13 +26,14 @@ class Slot:
 
 @dataclass(frozen=True)
 class Graph:
-    """The states of a sequence of slots: state s belongs to slot ``s // STATES``.
+    """The states of a sequence of slots: state s belongs to slot ``s // per_slot``.
 
     ``pdf`` (S,) is the mixture of each state. The first state of a slot is entered from the last states of
     ``before[first[slot]:first[slot + 1]]`` (slots; -1 is the start of the utterance).
     """
 
     slots: tuple[Slot, ...]
+    per_slot: int
     pdf: NDArray[np.int64]
     before: NDArray[np.int64]
     first: NDArray[np.int64]
@@ -41,12 +42,16 @@ class Graph:
     @property
     def shortest(self) -> int:
         """Fewest frames that any path needs."""
-        return STATES * sum(not slot.optional for slot in self.slots)
+        return self.per_slot * sum(not slot.optional for slot in self.slots)
 
 
-def build_graph(slots: Sequence[Slot], units: Mapping[str, int]) -> Graph:
-    """Return the graph of ``slots``; the states of a unit are STATES x its index in ``units`` + k."""
-    pdf = [STATES * units[slot.unit] + state for slot in slots for state in range(STATES)]
+def build_graph(slots: Sequence[Slot], units: Mapping[str, int], *, repeat: int = 1) -> Graph:
+    """Return the graph of ``slots``; the states of a unit are STATES x its index in ``units`` + k.
+
+    ``repeat`` copies of each state stand one behind the other: with frames ``repeat`` times as dense, least
+    and expected durations stay what they are.
+    """
+    pdf = [STATES * units[slot.unit] + state // repeat for slot in slots for state in range(STATES * repeat)]
     before: list[int] = []
     first = [0]
     for place in range(len(slots)):
@@ -54,7 +59,7 @@ def build_graph(slots: Sequence[Slot], units: Mapping[str, int]) -> Graph:
         first.append(len(before))
     ends = _predecessors(slots, len(slots))
     return Graph(
-        tuple(slots), np.array(pdf, dtype=np.int64), np.array(before, dtype=np.int64),
+        tuple(slots), STATES * repeat, np.array(pdf, dtype=np.int64), np.array(before, dtype=np.int64),
         np.array(first, dtype=np.int64), np.array([end for end in ends if end >= 0], dtype=np.int64),
     )  # fmt: skip
 
@@ -81,7 +86,13 @@ def best_path(
         return None
     emission = np.ascontiguousarray(log_likelihood[:, graph.pdf])
     path = _viterbi(
-        emission, log_stay[graph.pdf], log_leave[graph.pdf], graph.before, graph.first, graph.last_slots
+        emission,
+        log_stay[graph.pdf],
+        log_leave[graph.pdf],
+        graph.before,
+        graph.first,
+        graph.last_slots,
+        graph.per_slot,
     )
     return np.asarray(path, dtype=np.int64) if path[0] >= 0 else None
 
@@ -90,27 +101,28 @@ def best_path(
 def _viterbi(  # noqa: PLR0912, PLR0917 - one compiled loop
     emission: NDArray[np.float32], stay: NDArray[np.float32], leave: NDArray[np.float32],
     before: NDArray[np.int64], first: NDArray[np.int64], last_slots: NDArray[np.int64],
+    per_slot: int,
 ) -> NDArray[np.int64]:  # fmt: skip
     """Viterbi decoding over left-to-right units with optional ones; a path of -1 where there is none."""
     n_frames, n_states = emission.shape
     back = np.empty((n_frames, n_states), dtype=np.int32)
     score = np.full(n_states, _IMPOSSIBLE, dtype=np.float32)
-    for slot in range(n_states // STATES):
+    for slot in range(n_states // per_slot):
         for k in range(first[slot], first[slot + 1]):
             if before[k] < 0:
-                score[slot * STATES] = emission[0, slot * STATES]
+                score[slot * per_slot] = emission[0, slot * per_slot]
     for frame in range(1, n_frames):
         for state in range(n_states - 1, -1, -1):  # downwards: predecessors still hold the frame before
             best, origin = score[state] + stay[state], state
-            if state % STATES:
+            if state % per_slot:
                 value = score[state - 1] + leave[state - 1]
                 if value > best:
                     best, origin = value, state - 1
             else:
-                slot = state // STATES
+                slot = state // per_slot
                 for k in range(first[slot], first[slot + 1]):
                     if before[k] >= 0:
-                        other = before[k] * STATES + STATES - 1
+                        other = before[k] * per_slot + per_slot - 1
                         value = score[other] + leave[other]
                         if value > best:
                             best, origin = value, other
@@ -119,7 +131,7 @@ def _viterbi(  # noqa: PLR0912, PLR0917 - one compiled loop
     path = np.full(n_frames, -1, dtype=np.int64)
     best, end = _IMPOSSIBLE / 2, -1
     for slot in last_slots:
-        state = slot * STATES + STATES - 1
+        state = slot * per_slot + per_slot - 1
         if score[state] + leave[state] > best:
             best, end = score[state] + leave[state], state
     if end >= 0:

@@ -104,12 +104,6 @@ def transitions(stays: NDArray[np.int64], leaves: NDArray[np.int64]) -> tuple[Ar
     return np.log(share).astype(np.float32), np.log1p(-share).astype(np.float32)
 
 
-def finer(log_stay: Array, steps: int) -> tuple[Array, Array]:
-    """Return the transitions for frames ``steps`` times as dense: the expected durations stay the same."""
-    leave = -np.expm1(log_stay.astype(np.float64)) / steps
-    return np.log1p(-leave).astype(np.float32), np.log(leave).astype(np.float32)
-
-
 def _unreadable(found: str) -> AlignmentError:
     return AlignmentError(
         f"a model of the embedded aligner, format {FORMAT}", found, "train a new one with --retrain"
