@@ -1,6 +1,7 @@
 """Writes that happen whole or not at all, and the lock that keeps writers apart."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import socket
@@ -84,6 +85,15 @@ def unwritable(path: Path, error: Exception) -> StoreError:
     """Return the error of a path that cannot be written."""
     reason = getattr(error, "strerror", None) or str(error)
     return StoreError(f"to write {path}", reason, "free space, or choose a folder that can be written")
+
+
+def file_digest(path: Path) -> str | None:
+    """Return the SHA-256 of a file's bytes, or None if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Layout:
 
     @property
     def head(self) -> Path:
-        """The number of the newest commit."""
+        """The document that names the newest commit."""
         return self.root / "HEAD"
 
     @property

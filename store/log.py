@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from store.atomic import unwritable, write_text
+from store.atomic import file_digest, unwritable
 from store.digests import Json, short
 from store.documents import read_document, write_document
 from store.entries import Commit
@@ -23,18 +24,13 @@ class Log:
 
     def head_number(self) -> int:
         """Return the number of the newest commit, 0 where there is none; StoreError if HEAD is damaged."""
-        try:
-            text = self.layout.head.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
+        path = self.layout.head
+        if not path.exists():
             return 0
-        except (OSError, ValueError) as error:
-            raise self._damaged_head(str(error)) from error
-        if not re.fullmatch(r"[0-9]{1,12}", text, flags=re.ASCII):
-            raise self._damaged_head(repr(text)[:50])
-        return int(text)
-
-    def _damaged_head(self, found: str) -> StoreError:
-        return StoreError(f"the number of a commit in {self.layout.head}", found, "restore HEAD")
+        number = read_document(path).get("number")
+        if not isinstance(number, int) or number < 1:
+            raise StoreError(f"the number of a commit in {path}", f"{number!r}", "restore HEAD")
+        return number
 
     def entry(self, number: int) -> Commit:
         """Return one entry; StoreError if it is missing or damaged."""
@@ -44,6 +40,19 @@ class Log:
             return _commit(content)
         except (KeyError, TypeError) as error:
             raise StoreError(f"a commit in {path}", "another document", "restore it") from error
+
+    def changed_tables(self, commit: Commit) -> list[Path]:
+        """Return the manifest and alignment files of a commit whose bytes are not those committed."""
+        files = read_document(self.layout.commit(commit.number)).get("files", {})
+        return [path for path in self._tables(commit) if file_digest(path) != files.get(self._relative(path))]
+
+    def _tables(self, commit: Commit) -> list[Path]:
+        pairs = [(self.layout.alignments(name), self.layout.unaligned(name)) for name in commit.alignments]
+        manifest = self.layout.manifest(commit.manifest), self.layout.manifest_skipped(commit.manifest)
+        return [path for pair in (manifest, *pairs) for path in pair]
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.layout.root).as_posix()
 
     def commits(self) -> tuple[Commit, ...]:
         """Return all commits, oldest first."""
@@ -72,8 +81,9 @@ class Log:
             lineage=dict(lineage),
             number=self.head_number() + 1,
         )
-        write_document(self.layout.commit(commit.number), _as_json(commit))
-        write_text(self.layout.head, f"{commit.number}\n")
+        files = {self._relative(path): file_digest(path) for path in self._tables(commit)}
+        write_document(self.layout.commit(commit.number), {**_as_json(commit), "files": files})
+        write_document(self.layout.head, {"number": commit.number, "snapshot": snapshot})
         return commit
 
     def resolve(self, ref: str | None) -> Commit:
