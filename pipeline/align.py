@@ -8,10 +8,12 @@ from typing import Protocol
 from pipeline.aligners.aligner import Aligner, Load, Progress
 from pipeline.aligners.embedded import EmbeddedAligner, train_embedded
 from pipeline.aligners.imported import ImportedAligner
+from pipeline.aligners.mfa import MfaAligner, MfaModel, train_mfa
+from pipeline.aligners.mfa_program import find_mfa
 from store.errors import ConfigurationError
 from store.records import Alignment, Skipped, Utterance
 
-ALIGNERS = ("embedded", "textgrid")
+ALIGNERS = ("embedded", "mfa", "textgrid")
 
 
 class AlignmentStore(Protocol):
@@ -76,7 +78,7 @@ def align(
     if aligner not in ALIGNERS:
         raise ConfigurationError(f"an aligner ({', '.join(ALIGNERS)})", repr(aligner), "name one of them")
     order = _Order(store, corpus, utterances, load, retrain, textgrids, workers, progress)
-    return _run(_textgrid(order) if aligner == "textgrid" else _embedded(order), order)
+    return _run({"embedded": _embedded, "mfa": _mfa, "textgrid": _textgrid}[aligner](order), order)
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,19 @@ def _embedded(order: _Order) -> Aligner:
     data = train_embedded(order.utterances, order.load, progress=order.progress)
     order.store.put_model(name, data)
     return EmbeddedAligner(data, workers=order.workers)
+
+
+def _mfa(order: _Order) -> Aligner:
+    """Return MFA with the corpus's model, trained now by `mfa train` if there is none."""
+    program = find_mfa()
+    name = f"mfa-{order.corpus}"
+    model = None if order.retrain else order.store.latest_model(name)
+    if model is not None:
+        data = model[1]
+    else:
+        data = train_mfa(order.utterances, order.load, program=program)
+        order.store.put_model(name, data)
+    return MfaAligner(MfaModel(data), order.utterances, program=program, workers=order.workers)
 
 
 def _textgrid(order: _Order) -> Aligner:

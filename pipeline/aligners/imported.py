@@ -7,6 +7,7 @@ import json
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from pipeline.aligners.aligner import Load, Progress, alignment_key, skipped, tiled
 from pipeline.aligners.textgrid import Interval, Tier, checked, read_textgrid
@@ -21,6 +22,17 @@ PHONE_TIERS = ("phones", "phone", "mau", "segments", "segment", "phonemes", "pho
 """Names of a phone tier, in lower case, the surest first; MFA writes ``phones`` or ``<speaker> - phones``."""
 
 _REPORT = "alignment_analysis"
+
+
+class Importer(Protocol):
+    """An aligner whose times come from files."""
+
+    name: str
+    phone_set: str
+
+    def key(self, utterance: Utterance) -> str:
+        """Return the key of the utterance's alignment."""
+        ...
 
 
 class ImportedAligner:
@@ -80,7 +92,7 @@ class ImportedAligner:
 
 
 def imported_alignment(
-    utterance: Utterance, tier: Tier, n_samples: int, aligner: "ImportedAligner"
+    utterance: Utterance, tier: Tier, n_samples: int, aligner: Importer
 ) -> Alignment | Skipped:
     """Return the intervals of a tier in IPA and samples; an unknown word (``spn``) counts as silence."""
     intervals = []

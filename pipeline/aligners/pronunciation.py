@@ -35,6 +35,12 @@ def slots(words: tuple[tuple[str, ...], ...]) -> tuple[Slot, ...]:
     return tuple(places)
 
 
+def reduced_forms(word: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """Return the word without its droppable schwas, if it has any."""
+    kept = tuple(phone for place, phone in enumerate(word) if not _may_be_dropped(word, place))
+    return (kept,) if kept != word else ()
+
+
 def unit_of(phone: str) -> str:
     """Return the HMM unit of a phone: length is left to the durations, so that long and short share data."""
     return phone.replace("ː", "").replace("ˑ", "")
