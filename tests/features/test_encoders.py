@@ -76,7 +76,8 @@ def reference(folder, clip):
     import torch
     from transformers import AutoFeatureExtractor, AutoModel
 
-    front, model = AutoFeatureExtractor.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    front = AutoFeatureExtractor.from_pretrained(folder)
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
     inputs = front(clip.samples, sampling_rate=16_000, return_tensors="pt")
     module = model.get_encoder() if "input_features" in inputs else model
     with torch.inference_mode():
@@ -231,3 +232,67 @@ def test_an_empty_clip_is_refused(families):
     for extractor in (encoder(str(families / "wavlm")), encoder(str(families / "whisper")), LogMel()):
         with pytest.raises(ExtractionError, match="mono samples"):
             extractor.extract_many([Clip(np.zeros(0, np.float32), 16_000)])
+
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+needs_whisper_base = pytest.mark.skipif(
+    not (SHARED / "models/whisper-base").is_dir() or not (SHARED / "corpora/emodb/wav").is_dir(),
+    reason="needs whisper-base and EMO-DB in ../shared",
+)
+
+
+def test_whisper_landmarks_come_close_to_the_padded_computation(families):
+    """Landmarks everywhere would be exact; few landmarks of a random model are near."""
+    folder = str(families / "whisper")
+    brief, whole = encoder(folder, dtype="float32"), encoder(folder, dtype="float32", padding="exact")
+    assert brief.spec.digest != whole.spec.digest
+    for clip in clips((1, 320, 16_000, 100_000)):
+        (near,), (exact,) = brief.extract_many([clip]), whole.extract_many([clip])
+        assert near.shape == exact.shape
+        assert np.linalg.norm(near - exact) / np.linalg.norm(exact) < 1e-3
+
+
+def test_whisper_landmarks_at_every_position_are_exact(families, monkeypatch):
+    from features import whisper_padding
+
+    monkeypatch.setattr(whisper_padding, "SINKS", 1_500)
+    folder = str(families / "whisper")
+    brief, whole = encoder(folder, dtype="float32"), encoder(folder, dtype="float32", padding="exact")
+    (clip,) = clips((16_000,))
+    np.testing.assert_allclose(
+        brief.extract_many([clip])[0], whole.extract_many([clip])[0], rtol=1e-3, atol=2e-5
+    )
+
+
+def test_long_clips_and_full_windows_are_exact(families):
+    folder = str(families / "whisper")
+    brief, whole = encoder(folder, dtype="float32"), encoder(folder, dtype="float32", padding="exact")
+    (clip,) = clips((480_000,))
+    np.testing.assert_array_equal(brief.extract_many([clip])[0], whole.extract_many([clip])[0])
+
+
+def test_an_unknown_padding_is_refused(families):
+    with pytest.raises(ExtractionError, match="landmarks, exact"):
+        encoder(str(families / "whisper"), padding="none")
+
+
+@needs_whisper_base
+def test_whisper_base_agrees_with_the_padded_computation():
+    import soundfile
+
+    folder = SHARED / "models/whisper-base"
+    file = sorted((SHARED / "corpora/emodb/wav").iterdir())[0]
+    clip = Clip(soundfile.read(file, dtype="float32")[0], 16_000)
+    expected = reference(folder, clip)
+    (exact,) = encoder(str(folder), dtype="float32", padding="exact").extract_many([clip])
+    (brief,) = encoder(str(folder), dtype="float32").extract_many([clip])
+    assert brief.shape == exact.shape == (-(-clip.samples.size // 320), 6, 512)
+    expected = expected[: len(exact)]
+    assert np.linalg.norm(exact - expected) / np.linalg.norm(expected) < 1e-4
+    for layer in range(6):
+        frame = np.linalg.norm(brief[:, layer] - expected[:, layer], axis=1)
+        frame /= np.linalg.norm(expected[:, layer], axis=1)
+        assert np.median(frame) < 0.02
+        assert np.linalg.norm(brief[:, layer] - expected[:, layer]) < 0.05 * np.linalg.norm(
+            expected[:, layer]
+        )
