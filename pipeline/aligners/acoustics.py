@@ -34,7 +34,7 @@ def energy_db(samples: Array) -> Array:
     padded = np.zeros(count * HOP, dtype=np.float64)
     padded[: len(samples)] = samples
     power = (padded.reshape(count, HOP) ** 2).mean(axis=1)
-    smooth = np.convolve(power, np.ones(3) / 3, mode="same")
+    smooth = np.convolve(np.pad(power, 1), np.ones(3) / 3, mode="valid")
     return np.asarray(10 * np.log10(np.maximum(smooth, 1e-10)), dtype=np.float32)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,7 +73,7 @@ def from_bytes(data: bytes) -> Model:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             header = json.loads(bytes(file["header"]).decode())
             parts = {name: file[name] for name in file.files if name != "header"}
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise _unreadable(str(error)) from error
     if header.get("format") != FORMAT or header.get("states") != STATES:
         raise _unreadable(f"format {header.get('format')} with {header.get('states')} states")
