@@ -64,23 +64,24 @@ commands.add_command(store_group)
 @click.option("--only", type=click.Choice(["features", "train"]), help="Run one half of the job.")
 def train_command(only: str | None, **options: Any) -> None:
     """Run the main job: ingest, align, extract, commit, verify, train, report."""
-    from flows import commands as run
-
+    configuration = _configuration(options)
     if only == "features":
-        run.build_features(_configuration(options))
-    elif only == "train":
-        run.train_only(_configuration(options))
+        from flows.build_commands import build_features
+
+        build_features(configuration)
     else:
-        run.train_crosslingual(_configuration(options))
+        from flows import train_commands
+
+        (train_commands.train_only if only else train_commands.train_crosslingual)(configuration)
 
 
 @commands.command("features")
 @BUILD
 def features_command(**options: Any) -> None:
     """Ingest, align, extract, commit and verify; no training."""
-    from flows import commands as run
+    from flows.build_commands import build_features
 
-    run.build_features(_configuration(options))
+    build_features(_configuration(options))
 
 
 @commands.command("report")
@@ -88,9 +89,9 @@ def features_command(**options: Any) -> None:
 @WORK
 def report_command(run_id: str | None, work: Path) -> None:
     """Write the report of a run anew (the newest by default); its finished training runs are used again."""
-    from flows import commands as run
+    from flows.train_commands import report_again
 
-    run.report_again(work, run_id)
+    report_again(work, run_id)
 
 
 @commands.command("align")
@@ -116,9 +117,9 @@ def align_command(**options: Any) -> None:
 @BUILD
 def schedule_command(cron: str, every: float | None, **options: Any) -> None:
     """Rebuild the features on a schedule until Ctrl-C."""
-    from flows import commands as run
+    from flows.build_commands import serve_schedule
 
-    run.serve_schedule(_configuration(options), cron, every)
+    serve_schedule(_configuration(options), cron, every)
 
 
 @commands.command("corpora")
@@ -153,7 +154,7 @@ def _configuration(options: dict[str, Any]) -> Any:
         given["seeds"] = list(range(given["seeds"]))
     if "anchor_labels" in given:
         given["anchor_labels"] = given["anchor_labels"].split(",")
-    build = {
+    build: dict[str, object] = {
         key: given[key] for key in ("encoder", "aligner", "scheduler", "rehash", "retrain") if key in given
     }
     experiment: dict[str, object] = {

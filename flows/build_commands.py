@@ -1,0 +1,74 @@
+"""What the commands that build features do: look for faults, give Prefect its home, run the flow, report."""
+
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+
+from flows import prefect_home, stages
+from flows.configuration import Configuration
+from flows.stages import Features
+from pipeline.corpora.corpus import corpus_by_name
+from store.digests import short
+
+
+def build_features(configuration: Configuration) -> None:
+    """Run the flow "rebuild-features" and say what was done, or that there was nothing to do."""
+    prepare(configuration)
+    from flows.rebuild import rebuild_features  # Prefect reads its environment on import: after prepare
+
+    say_features(rebuild_features(configuration.model_dump(mode="json")).made)
+
+
+def serve_schedule(configuration: Configuration, cron: str, every: float | None) -> None:
+    """Serve the flow "rebuild-features" on a schedule until Ctrl-C."""
+    prepare(configuration)
+    placed = resolved(configuration)
+    with prefect_home.server(configuration.work) as address:
+        from flows.deployments import schedule_of, serve  # see build_features
+
+        schedule = schedule_of(cron, every)
+        when = f"every {every:g} s" if every is not None else f"at '{cron}' (UTC)"
+        Console().print(f"rebuild-features runs {when}; server {address}; Ctrl-C stops it", markup=False)
+        serve(placed, schedule)
+
+
+def prepare(configuration: Configuration) -> None:
+    """Find every fault that can be found at once, before anything starts, and give Prefect its home."""
+    experiment = configuration.experiment
+    for name in (experiment.source, experiment.target):
+        stages.check_corpus(configuration, corpus_by_name(name))
+    stages.extractors_of(configuration)
+    stages.check_writable(configuration.work)
+    stages.check_store(configuration)
+    prefect_home.prepare(configuration.work)
+
+
+def resolved(configuration: Configuration) -> Configuration:
+    """Return the configuration with absolute folders: scheduled runs start elsewhere."""
+    corpora = configuration.corpora.resolve() if configuration.corpora else None
+    encoder = configuration.build.encoder
+    if Path(encoder).expanduser().is_dir():
+        encoder = str(Path(encoder).expanduser().resolve())
+    build = configuration.build.model_copy(update={"encoder": encoder})
+    return configuration.model_copy(
+        update={"work": configuration.work.resolve(), "corpora": corpora, "build": build}
+    )
+
+
+def say_features(features: Features) -> None:
+    """Print what the rebuild did, and what it left out, with reasons and counts."""
+    counts = Counter((row.stage, row.corpus, row.reason) for row in features.skipped)
+    for (stage, corpus, reason), count in sorted(counts.items()):
+        say(f"left out by {stage}: {count} of {corpus}: {reason}")
+    mark = " (SYNTHETIC sample)" if features.synthetic else ""
+    if features.is_new or features.computed:
+        done = f"computed {features.computed} row blocks, kept {features.kept}"
+    else:
+        done = f"nothing to do: all {features.kept} row blocks are there"
+    say(f"snapshot {short(features.snapshot)}{mark}: {done}")
+
+
+def say(line: str) -> None:
+    """Print one line as it is: no markup, and not broken, so that paths can be copied."""
+    Console().print(line, markup=False, highlight=False, soft_wrap=True)

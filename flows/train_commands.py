@@ -1,0 +1,55 @@
+"""What the commands that train do: run the flow, or write a report anew, and print where the results lie."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from flows import prefect_home, results, stages
+from flows.build_commands import prepare, say, say_features
+from flows.configuration import Configuration, load
+from flows.progress import shown
+from flows.results import RunFolder
+from store.catalogue import Store
+
+
+def train_crosslingual(configuration: Configuration) -> None:
+    """Run the flow "train-crosslingual", and print where the results lie below the table."""
+    prepare(configuration)
+    from flows.train import (
+        train_crosslingual as flow,
+    )  # Prefect reads its environment on import: after prepare
+
+    run = flow(configuration.model_dump(mode="json"))
+    say_features(run.features)
+    say_run(run.folder)
+
+
+def train_only(configuration: Configuration) -> None:
+    """Train on the newest snapshot as it is."""
+    stages.check_writable(configuration.work)
+    Store.open(configuration.work / "store")
+    prefect_home.prepare(configuration.work)
+    from flows.train import train_on_snapshot  # see train_crosslingual
+
+    say_run(train_on_snapshot(configuration.model_dump(mode="json")).folder)
+
+
+def report_again(work: Path, run_id: str | None) -> None:
+    """Write the page and the figures of a run anew, from the snapshot and training runs it was made of."""
+    folder = results.find_run(work, run_id)
+    configuration = load(folder / "configuration.json", top={"work": work})
+    store = Store.open(work / "store")
+    made = stages.features_of(configuration, store, store.resolve(results.snapshot_of(folder)))
+    features = replace(made, skipped=results.left_out_before_training(folder))
+    with shown(Console()) as progress:
+        outcome = results.train(configuration, features, progress)
+    say(f"report       {results.rewrite_report(configuration, features, outcome, folder)}")
+
+
+def say_run(run: RunFolder | None) -> None:
+    """Print where a run left its results."""
+    if run is not None:
+        say(f"result rows  {run.rows}")
+        say(f"figures      {run.figures}")
+        say(f"report       {run.report}")
