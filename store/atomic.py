@@ -72,6 +72,18 @@ def replace_folder(temporary: Path, final: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove_folder(path: Path) -> None:
+    """Take a folder out of sight in one step, then delete it."""
+    aside = temporary_beside(path)
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise unwritable(path, error) from error
+    shutil.rmtree(aside, ignore_errors=True)
+
+
 def sync(path: Path) -> None:
     """Flush one file or folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -106,6 +106,24 @@ def receipts(layout: Layout, spec: str, corpus: str) -> Iterator[WriteReceipt]:
         yield read_receipt(path)
 
 
+def shards_intact(layout: Layout, spec: str, corpus: str, receipt: WriteReceipt) -> bool:
+    """Say whether the shard files of a receipt are there in full length; their bytes are not read."""
+    folder = layout.array(spec, corpus)
+    try:
+        return all((folder / name).stat().st_size == size for name, size in receipt.shards)
+    except OSError:
+        return False
+
+
+def receipts_end(layout: Layout, spec: str, corpus: str) -> int:
+    """Return the row behind the last receipt, which the array reaches too unless it was lost."""
+    paths = sorted(layout.receipts(spec, corpus).glob("[0-9]*.json"))
+    if not paths:
+        return 0
+    last = read_receipt(paths[-1])
+    return max((row.start + row.length for row in last.rows), default=last.start)
+
+
 def _as_json(receipt: WriteReceipt) -> dict[str, Json]:
     return {
         "start": receipt.start,

@@ -6,13 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from store.arrays import metadata_digest
-from store.atomic import folder_aside, write_bytes
+from store.atomic import file_digest, folder_aside, remove_folder, write_bytes
 from store.digests import canonical_json
 from store.documents import read_document, write_document
 from store.entries import IndexRow
 from store.errors import StoreError
 from store.layout import Layout, index_path
-from store.tables import to_parquet
+from store.tables import read_records, to_parquet
 
 DESCRIPTION = "snapshot.json"
 
@@ -54,8 +54,8 @@ def indexed_id(indexes: Indexes) -> str:
     )
 
 
-def write_snapshot(layout: Layout, identifier: str, indexes: Indexes) -> None:
-    """Write a snapshot's folder in one step; one that is there already is kept.
+def write_snapshot(layout: Layout, identifier: str, indexes: Indexes, *, renew: bool = False) -> None:
+    """Write a snapshot's folder in one step; one that is there already is kept, or replaced to ``renew`` it.
 
     Raises
     ------
@@ -63,11 +63,13 @@ def write_snapshot(layout: Layout, identifier: str, indexes: Indexes) -> None:
         If it cannot be written; no part of it is left.
     """
     final = layout.snapshot(identifier)
-    if final.exists():
+    if final.exists() and not renew:
         return
     with folder_aside(final) as folder:
         parts = [_write_part(layout, folder, key, rows) for key, rows in sorted(indexes.items())]
         write_document(folder / DESCRIPTION, {"id": identifier, "parts": [asdict(part) for part in parts]})
+        if renew:
+            remove_folder(final)
 
 
 def _write_part(layout: Layout, folder: Path, key: tuple[str, str], rows: tuple[IndexRow, ...]) -> Part:
@@ -82,6 +84,20 @@ def _write_part(layout: Layout, folder: Path, key: tuple[str, str], rows: tuple[
         index=sha256(data).hexdigest(),
         array=metadata_digest(layout.array(spec, corpus)),
     )
+
+
+def read_index(layout: Layout, identifier: str, part: Part) -> tuple[IndexRow, ...]:
+    """Return the index of one part.
+
+    Raises
+    ------
+    StoreError
+        If it is missing, or its bytes are not those committed.
+    """
+    path = index_path(layout.snapshot(identifier), part.spec, part.corpus)
+    if file_digest(path) != part.index:
+        raise StoreError(f"the index {path} as committed", "other bytes or none", "build again")
+    return read_records(path, IndexRow)
 
 
 def read_parts(layout: Layout, identifier: str) -> tuple[Part, ...]:

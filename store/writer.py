@@ -8,9 +8,9 @@ from store.entries import Commit, IndexRow, Placement, WantedRows
 from store.errors import StoreError
 from store.layout import Layout
 from store.log import Log
-from store.receipts import ReceiptRow, receipts
+from store.receipts import ReceiptRow, receipts, receipts_end, shards_intact
 from store.records import FeatureSpec
-from store.snapshots import snapshot_id, write_snapshot
+from store.snapshots import Part, read_index, read_parts, snapshot_id, write_snapshot
 from store.specs import write_spec
 
 NAMED_MISSING = 5
@@ -44,11 +44,12 @@ class StoreWriter:
         }
 
     def _complete(self, spec: str, corpus: str) -> dict[str, ReceiptRow]:
-        """Return the first place of each row key."""
+        """Return the first place of each row key; rows whose shard files were lost are to be built anew."""
         rows: dict[str, ReceiptRow] = {}
         for receipt in receipts(self.layout, spec, corpus):
-            for row in receipt.rows:
-                rows.setdefault(row.row_key, row)
+            if shards_intact(self.layout, spec, corpus, receipt):
+                for row in receipt.rows:
+                    rows.setdefault(row.row_key, row)
         return rows
 
     def reserve(self, spec: FeatureSpec, corpus: str, rows: Sequence[int]) -> tuple[int, ...]:
@@ -67,7 +68,8 @@ class StoreWriter:
         write_spec(self.layout, spec)
         if not (path / "zarr.json").exists():
             create_array(path, spec)
-        end = cut.padded(open_array(path).shape[0])
+        end = max(open_array(path).shape[0], receipts_end(self.layout, spec.digest, corpus))
+        end = cut.padded(end)
         starts = []
         for count in rows:
             starts.append(end)
@@ -88,7 +90,8 @@ class StoreWriter:
 
         ``manifest`` and ``alignments`` (digests, or digests by corpus) are in the store. The same content has
         the same snapshot id; where the newest commit has it already, with the same manifest and alignments,
-        that commit is returned and nothing is written.
+        that commit is returned and nothing is written. A snapshot whose rows were lost and built anew keeps
+        its id, and its index is renewed.
 
         Raises
         ------
@@ -100,11 +103,31 @@ class StoreWriter:
         self._check_tables(manifest, tables)
         identifier = snapshot_id((row.spec, row.utterance, row.row_key, row.length) for row in wanted)
         head = self.log.head()
-        if head and (head.snapshot, head.manifest, head.alignments) == (identifier, manifest, tables):
+        same = head and (head.snapshot, head.manifest, head.alignments) == (identifier, manifest, tables)
+        lost = self._lost_places(identifier)
+        if head and same and not lost:
             return head
-        write_snapshot(self.layout, identifier, self._indexes(wanted))
+        write_snapshot(self.layout, identifier, self._indexes(wanted), renew=lost)
+        if head and same:
+            return head
         specs = sorted({row.spec for row in wanted})
         return self.log.append(identifier, manifest, tables, specs, lineage)
+
+    def _lost_places(self, identifier: str) -> bool:
+        """Say whether a snapshot that is there names places that are lost, or cannot be read."""
+        if not self.layout.snapshot(identifier).exists():
+            return False
+        try:
+            return any(self._lost(identifier, part) for part in read_parts(self.layout, identifier))
+        except StoreError:
+            return True
+
+    def _lost(self, identifier: str, part: Part) -> bool:
+        complete = self._complete(part.spec, part.corpus)
+        return any(
+            (found := complete.get(row.row_key)) is None or (found.start, found.crc) != (row.start, row.crc)
+            for row in read_index(self.layout, identifier, part)
+        )
 
     def _check_tables(self, manifest: str, alignments: Iterable[str]) -> None:
         paths = [self.layout.manifest(manifest), *(self.layout.alignments(name) for name in alignments)]

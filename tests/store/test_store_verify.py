@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from store.catalogue import Store
 from store.errors import StoreError
 from store.feature_store import FeatureStore
 from store.verify import verify
-from tests.store.store_cases import Filled, commit, fill, spec, utterance, values, write
+from tests.store.store_cases import Filled, commit, fill, key, spec, utterance, values, write
 
 FEATURE = spec((16,))
 LAYERED = spec((3, 16), "float16")
@@ -208,6 +209,33 @@ def test_damage_outside_a_snapshot_is_not_its_problem(store, filled):
     shard(store, "c/2/0").unlink()
     assert verify(store, filled.commit.snapshot) == ()
     assert [item.utterances for item in verify(store)] == [(late.id,)]
+
+
+@pytest.mark.parametrize("target", ["shard", "array", "receipt", "index"])
+def test_what_was_lost_is_built_anew_under_the_same_snapshot_id(store, filled, target):
+    folder = store.layout.array(FEATURE.digest, "toy")
+    receipts = store.layout.receipts(FEATURE.digest, "toy")
+    index = store.layout.snapshot(filled.commit.snapshot) / FEATURE.digest
+    lost = {
+        "shard": folder / "c/1/0",
+        "array": folder,
+        "receipt": receipts / "000000000000.json",
+        "index": index,
+    }
+    path = lost[target]
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert verify(store) != ()
+    with store.writer() as writer:
+        there = writer.placed(FEATURE, "toy")
+        missing = [item for item in filled.utterances if key(FEATURE, item) not in there]
+        assert len(missing) == {"shard": 2, "array": 5, "receipt": 3, "index": 0}[target]
+        if missing:
+            write(store, writer, FEATURE, missing, filled.rows)
+        again = commit(store, writer, FEATURE, filled.utterances, filled.rows)
+    assert again == filled.commit
+    assert verify(store) == ()
+    reader = FeatureStore.open(store.path)
+    assert all(np.array_equal(reader.read("mel", name), rows) for name, rows in filled.rows.items())
 
 
 def test_readers_refuse_what_verify_finds(store, filled):
