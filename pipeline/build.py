@@ -119,18 +119,20 @@ def build(
 ) -> BuildReport:
     """Compute the missing rows of ``inputs`` into the store, without committing; see `rebuild`.
 
-    ``workers`` is the number of worker processes, 0 for this process; ``scheduler``, the address of a running
-    Dask scheduler, takes their place. Its workers must see the store and the corpora under the same paths.
+    ``workers`` is the most worker processes to start, 0 for this process; ``scheduler``, the address of a
+    running Dask scheduler, takes their place: its workers must see the store and the corpora under the same
+    paths.
     """
     planned = plan_build(writer, inputs, extractors, limits=limits)
     tally = Tally(planned)
     if planned.items:
         bench = _Bench(store, writer, inputs, _in_order(extractors, planned))
-        with _runner(workers, scheduler) as run:
+        with _runner(min(workers, len(planned.items)), scheduler) as run:
             died = bench.run(planned.items, run, tally, progress)
-            # An innocent item may have shared its worker with a fatal one: each recording is tried alone.
+            # An innocent item may have waited on the worker that a fatal one killed, and Dask blames both:
+            # each recording is tried alone, with nothing else on the cluster.
             alone = [WorkItem(corpus=i.corpus, recordings=(r,)) for i in died for r in i.recordings]
-            for item in bench.run(alone, run, tally, None):
+            for item in bench.run(alone, _one_by_one(run), tally, None):
                 tally.give_up(item, "the worker process died on this recording")
     return tally.report({utterance.id: utterance.path for utterance in inputs.utterances})
 
@@ -221,6 +223,16 @@ def _runner(workers: int, scheduler: str | None) -> Iterator[Runner]:
             yield partial(_run_on, client)
     else:
         yield _run_here
+
+
+def _one_by_one(run: Runner) -> Runner:
+    """Return a runner with one job in flight."""
+
+    def runner(jobs: Iterable[Job]) -> Iterator[tuple[Job, Receipt | None]]:
+        for job in jobs:
+            yield from run([job])
+
+    return runner
 
 
 def _run_here(jobs: Iterable[Job]) -> Iterator[tuple[Job, Receipt | None]]:
