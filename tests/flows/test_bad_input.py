@@ -1,0 +1,151 @@
+"""Each fault of the input ends in one line on standard error, exit code 2, and nothing half-written."""
+
+import json
+
+import pytest
+
+from pipeline.corpora import corpus as registry
+from pipeline.corpora.layout import FolderCorpus
+from pipeline.corpora.sample import reader
+from store.catalogue import Store
+
+TRAIN = ("train-crosslingual", "--workers", "0")
+
+
+@pytest.fixture
+def refused(phonanchor, tmp_path):
+    """Run a command that must fail; return its one line after checking what every failure has in common."""
+
+    def run(*arguments, work=None):
+        code, out, err = phonanchor(*arguments, work=work)
+        assert code == 2, out + err
+        assert len(err.strip().splitlines()) == 1, err
+        line = err.strip()
+        assert line.startswith("phonanchor: expected ")
+        assert "; found " in line
+        assert "; to mend it: " in line
+        assert "Traceback" not in out + err
+        place = work or tmp_path / "work"
+        assert not list(place.glob("runs/*"))
+        assert not list(place.rglob("*.tmp-*"))
+        if (place / "store" / "format.json").is_file():
+            assert not list((place / "store").glob("snapshots/*"))
+        return line
+
+    return run
+
+
+def test_a_missing_corpus_folder(refused, tmp_path):
+    line = refused(*TRAIN, "--source", "ravdess", "--target", "emodb", "--corpora", tmp_path / "none")
+    assert "no folder" in line
+    assert "--corpora" in line
+    assert not (tmp_path / "work").exists()
+
+
+def test_no_corpora_folder_at_all(refused):
+    assert "--corpora DIR" in refused(*TRAIN, "--source", "ravdess", "--target", "emodb")
+
+
+def test_an_empty_corpus(refused, tmp_path):
+    for name in ("ravdess", "emodb"):
+        (tmp_path / "corpora" / name).mkdir(parents=True)
+    line = refused(*TRAIN, "--source", "ravdess", "--target", "emodb", "--corpora", tmp_path / "corpora")
+    assert "found no sound file in" in line
+
+
+def test_an_unknown_corpus(refused, tmp_path):
+    assert "did you mean ravdess" in refused(*TRAIN, "--source", "ravdes", "--corpora", tmp_path)
+
+
+def test_an_unknown_encoder(refused, tmp_path, pair):
+    line = refused(*TRAIN, "--corpora", pair, "--encoder", tmp_path / "no-such-encoder")
+    assert "no-such-encoder" in line
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_folder_that_is_no_encoder(refused, tmp_path, pair):
+    (tmp_path / "hollow").mkdir()
+    assert "config.json" in refused(*TRAIN, "--corpora", pair, "--encoder", tmp_path / "hollow")
+
+
+def test_a_language_that_the_aligner_lacks(refused, pair, monkeypatch):
+    strange = FolderCorpus("sample-cmn", "xx", "none", folders=(), reader=reader, synthetic=True)
+    others = tuple(item for item in registry.registered() if item.name != "sample-cmn")
+    monkeypatch.setattr(registry, "_REGISTRY", (*others, strange))
+    line = refused(*TRAIN, "--corpora", pair)
+    assert "'xx'" in line or " xx" in line
+
+
+def test_a_corpus_with_one_emotion_only(refused, part, tmp_path):
+    part("sample-en")
+    part("sample-cmn", emotions=("neutral",))
+    line = refused(*TRAIN, "--corpora", tmp_path / "corpora")
+    assert "at least two of the classes" in line
+    assert "found only neutral" in line
+    assert not (tmp_path / "work" / "store").exists()
+
+
+def test_a_target_without_any_vowel_in_common(refused, part, tmp_path):
+    part("sample-en")
+    part("sample-cmn", text="妈妈妈妈")
+    line = refused(*TRAIN, "--corpora", tmp_path / "corpora", "--set", "vowels=diph")
+    assert "at least one vowel in both corpora" in line
+    assert "target none" in line
+
+
+def test_an_unwritable_store(refused, tmp_path, pair):
+    (tmp_path / "file").write_text("in the way")
+    line = refused(*TRAIN, "--corpora", pair, work=tmp_path / "file" / "work")
+    assert "--work" in line
+
+
+def test_a_store_of_another_format_version(refused, tmp_path, pair):
+    store = Store.create(tmp_path / "work" / "store")
+    content = json.loads(store.layout.format.read_text())
+    store.layout.format.write_text(json.dumps({**content, "version": 99}))
+    assert "99" in refused(*TRAIN, "--corpora", pair)
+    assert "99" in refused("store", "ls")
+
+
+def test_an_unknown_key_in_the_configuration(refused, tmp_path):
+    file = tmp_path / "experiment.toml"
+    file.write_text("[build]\nencodr = 'logmel'\n")
+    assert "did you mean 'encoder'" in refused(*TRAIN, "--config", file)
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_missing_configuration_file(refused, tmp_path):
+    assert "No such file" in refused(*TRAIN, "--config", tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "found"),
+    [
+        ("epoch=3", "did you mean 'epochs'"),
+        ("build.encodr=x", "did you mean 'build.encoder'"),
+        ("epochs", "found 'epochs'"),
+        ("epochs=many", "experiment.epochs"),
+        ("workers=2", "which both have"),
+        ("models=linear,XL", "experiment.models"),
+    ],
+)
+def test_a_bad_assignment(refused, assignment, found):
+    assert found in refused(*TRAIN, "--set", assignment)
+
+
+def test_an_unknown_option_and_an_unknown_command(refused):
+    assert "--sauce" in refused(*TRAIN, "--sauce", "x")
+    assert "found No such command" in refused("trane")
+
+
+def test_a_store_that_is_not_there(refused, tmp_path):
+    assert str(tmp_path / "work" / "store") in refused("store", "show")
+
+
+def test_a_report_of_no_run(refused):
+    assert "no run yet" in refused("report", "20260101")
+
+
+def test_an_export_of_another_format(refused, pair):
+    line = refused("align", "--corpus", "sample-en", "--corpora", pair, "--export", "phones.xlsx")
+    assert ".parquet or .csv" in line
