@@ -9,6 +9,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {
+    "huggingface-hub": "huggingface_hub",
     "torch": "pytorch",
     "soxr": "soxr-python",
     "soundfile": "pysoundfile",
