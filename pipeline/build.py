@@ -1,12 +1,11 @@
 """Carries out a plan, in this process or on Dask workers, and commits the result; owns the Dask scheduler."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from threading import Lock
 
 import dask
@@ -17,13 +16,15 @@ from distributed.scheduler import KilledWorker
 from distributed.utils import silence_logging_cmgr
 
 from features.extractor import Extractor
-from pipeline.plan import BuildPlan, Limits, WorkItem, plan
+from pipeline.items import Limits, WorkItem
+from pipeline.jobs import Bench, BuildInputs
+from pipeline.plan import BuildPlan, plan
 from pipeline.tally import BuildReport, Progress, Tally
 from pipeline.work import Job, Receipt, run_item
 from store.catalogue import Commit, Store, StoreWriter
-from store.digests import Json
 from store.errors import ConfigurationError, ExtractionError
-from store.records import Alignment, Utterance
+
+__all__ = ["BuildInputs", "BuildReport", "Progress", "Rebuilt", "build", "plan_build", "rebuild"]
 
 CONNECT_SECONDS = 30
 """How long to wait for an existing scheduler, and for its first worker."""
@@ -36,22 +37,6 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 ProgressCallback = Callable[[Progress], None]
 Runner = Callable[[Iterable[Job]], Iterator[tuple[Job, Receipt | None]]]
 """Runs jobs and yields each with its receipt as it finishes, or with None where its worker died of it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BuildInputs:
-    """What a build starts from.
-
-    ``alignments`` are by utterance id; ``roots`` are the corpus folders that `Utterance.path` is relative to;
-    ``manifest`` and ``alignment_tables`` (by corpus) are the digests under which the store holds them.
-    """
-
-    utterances: Sequence[Utterance]
-    alignments: Mapping[str, Alignment]
-    roots: Mapping[str, Path]
-    manifest: str
-    alignment_tables: Mapping[str, str]
-    lineage: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,13 +111,13 @@ def build(
     planned = plan_build(writer, inputs, extractors, limits=limits)
     tally = Tally(planned)
     if planned.items:
-        bench = _Bench(store, writer, inputs, _in_order(extractors, planned))
+        bench = Bench(store, writer, inputs, _in_order(extractors, planned))
         with _runner(min(workers, len(planned.items)), scheduler) as run:
-            died = bench.run(planned.items, run, tally, progress)
+            died = _carry_out(bench.jobs(planned.items), run, tally, progress)
             # An innocent item may have waited on the worker that a fatal one killed, and Dask blames both:
             # each recording is tried alone, with nothing else on the cluster.
             alone = [WorkItem(corpus=i.corpus, recordings=(r,)) for i in died for r in i.recordings]
-            for item in bench.run(alone, _one_by_one(run), tally, None):
+            for item in _carry_out(bench.jobs(alone), _one_by_one(run), tally, None):
                 tally.give_up(item, "the worker process died on this recording")
     return tally.report({utterance.id: utterance.path for utterance in inputs.utterances})
 
@@ -147,64 +132,19 @@ def plan_build(
     return plan(inputs.utterances, inputs.alignments, specs, placed, limits=limits)
 
 
-@dataclass(frozen=True)
-class _Bench:
-    """Where work items become jobs: each gets its place in the store and what it needs to run anywhere."""
-
-    store: Store
-    writer: StoreWriter
-    inputs: BuildInputs
-    extractors: tuple[Extractor, ...]
-
-    def run(
-        self, items: Sequence[WorkItem], run: Runner, tally: Tally, progress: ProgressCallback | None
-    ) -> list[WorkItem]:
-        """Run all items, longest first so that workers end together; return those that killed a worker."""
-        died = []
-        for job, receipt in run(sorted(self._jobs(items), key=lambda job: -job.item.seconds)):
-            if receipt is None:
-                died.append(job.item)
-                continue
-            tally.add(job.item.corpus, receipt)
-            if progress is not None:
-                progress(tally.progress())
-        return died
-
-    def _jobs(self, items: Sequence[WorkItem]) -> list[Job]:
-        roots = {item.corpus: self._root(item.corpus) for item in items}
-        starts = self._reserve(items)
-        return [
-            Job(
-                item=item,
-                root=roots[item.corpus],
-                store=str(self.store.path),
-                extractors=self.extractors,
-                starts=places,
-            )
-            for item, places in zip(items, starts, strict=True)
-        ]
-
-    def _reserve(self, items: Sequence[WorkItem]) -> list[dict[str, int]]:
-        """Return the start row of each item by spec digest; row counts follow from the frame laws."""
-        starts: list[dict[str, int]] = [{} for _ in items]
-        rows = [item.rows() for item in items]
-        for extractor in self.extractors:
-            spec = extractor.spec
-            identity = spec.digest
-            for corpus in sorted({item.corpus for item in items}):
-                mine = [i for i, item in enumerate(items) if item.corpus == corpus and rows[i].get(identity)]
-                places = self.writer.reserve(spec, corpus, [rows[i][identity] for i in mine]) if mine else ()
-                for i, start in zip(mine, places, strict=True):
-                    starts[i][identity] = start
-        return starts
-
-    def _root(self, corpus: str) -> str:
-        root = self.inputs.roots.get(corpus)
-        if root is None:
-            raise ConfigurationError(
-                f"the folder of corpus {corpus}", "none", "name the folder of every corpus"
-            )
-        return str(Path(root).resolve())
+def _carry_out(
+    jobs: Iterable[Job], run: Runner, tally: Tally, progress: ProgressCallback | None
+) -> list[WorkItem]:
+    """Run jobs, longest first so that workers end together; return the items that killed a worker."""
+    died = []
+    for job, receipt in run(sorted(jobs, key=lambda job: -job.item.seconds)):
+        if receipt is None:
+            died.append(job.item)
+            continue
+        tally.add(job.item.corpus, receipt)
+        if progress is not None:
+            progress(tally.progress())
+    return died
 
 
 def _in_order(extractors: Sequence[Extractor], planned: BuildPlan) -> tuple[Extractor, ...]:

@@ -1,7 +1,7 @@
 """What to compute: the rows that are wanted minus the rows that are there, in work items; pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from math import prod
 from operator import attrgetter
@@ -9,79 +9,13 @@ from operator import attrgetter
 import numpy as np
 
 from features.framing import resampled_length, row_count
+from pipeline.items import Limits, Recording, Task, WorkItem, by_length, grouped
 from store.catalogue import Placement, WantedRows
 from store.errors import ConfigurationError, ExtractionError
 from store.records import Alignment, FeatureSpec, PhoneInterval, Skipped, Utterance
 
 Placed = Mapping[tuple[str, str], Mapping[str, Placement]]
 """By (spec digest, corpus): the rows that the store holds, by row key."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The largest work item: seconds of audio, recordings, and bytes of rows held by a worker at once."""
-
-    seconds: float
-    recordings: int = 512
-    bytes: int = 256 * 2**20
-
-    @classmethod
-    def for_audio(cls, seconds: float) -> "Limits":
-        """Return limits that give some 32 items, of one to ten minutes: few to track, enough to share out."""
-        return cls(seconds=min(max(seconds / 32, 60.0), 600.0))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """The rows of one spec for one recording; ``parent`` is set where the parent's rows are stored already.
-
-    ``length`` is the number of rows by the frame law; ``parent_key`` is the row key of the parent's rows.
-    """
-
-    spec: str
-    row_key: str
-    length: int
-    utterance: str
-    gender: str
-    phones: tuple[PhoneInterval, ...]
-    parent_key: str | None = None
-    parent: Placement | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """One file to read once, and every task on it, parents before what is derived from them.
-
-    Utterances of a corpus with the same decoded audio share one recording: the first by id names the file.
-    """
-
-    utterance: Utterance
-    tasks: list[Task] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkItem:
-    """Recordings of one corpus that one worker handles together, shortest first (for encoder batches)."""
-
-    corpus: str
-    recordings: tuple[Recording, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of audio."""
-        return sum(recording.utterance.seconds for recording in self.recordings)
-
-    @property
-    def tasks(self) -> Iterator[Task]:
-        """All tasks of the item."""
-        return (task for recording in self.recordings for task in recording.tasks)
-
-    def rows(self) -> dict[str, int]:
-        """Return the number of rows the item adds, by spec digest."""
-        rows: dict[str, int] = {}
-        for task in self.tasks:
-            rows[task.spec] = rows.get(task.spec, 0) + task.length
-        return rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,9 +148,9 @@ class _Planner:
         bounds = limits or Limits.for_audio(seconds)
         row_bytes = {wish.digest: wish.row_bytes for wish in self.wishes}
         return tuple(
-            WorkItem(corpus=corpus, recordings=tuple(sorted(group, key=_by_length)))
+            WorkItem(corpus=corpus, recordings=tuple(sorted(group, key=by_length)))
             for corpus in sorted(by_corpus)
-            for group in _groups(by_corpus[corpus], bounds, row_bytes)
+            for group in grouped(by_corpus[corpus], bounds, row_bytes)
         )
 
 
@@ -314,27 +248,3 @@ def _check_length(spec: FeatureSpec, utterance: Utterance, there: Placement, len
             f"{there.length} stored",
             "raise the version of the extractor when its frame law changes",
         )
-
-
-def _by_length(recording: Recording) -> tuple[float, str]:
-    return recording.utterance.seconds, recording.utterance.id
-
-
-def _groups(
-    recordings: Sequence[Recording], limits: Limits, row_bytes: Mapping[str, int]
-) -> Iterator[list[Recording]]:
-    group: list[Recording] = []
-    seconds, held = 0.0, 0
-    for recording in recordings:
-        more = recording.utterance.seconds
-        size = sum(task.length * row_bytes[task.spec] for task in recording.tasks)
-        full = (
-            len(group) == limits.recordings or seconds + more > limits.seconds or held + size > limits.bytes
-        )
-        if group and full:
-            yield group
-            group, seconds, held = [], 0.0, 0
-        group.append(recording)
-        seconds, held = seconds + more, held + size
-    if group:
-        yield group

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from pipeline.plan import BuildPlan, WorkItem
+from pipeline.items import WorkItem
+from pipeline.plan import BuildPlan
 from pipeline.work import Failure, Receipt, SpecWork, failure
 from store.catalogue import WantedRows
 from store.records import Skipped

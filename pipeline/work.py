@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from features.clip import Clip
 from features.extractor import Extractor
 from pipeline.audio import NativeAudio, content_hash, read_native, to_mono
-from pipeline.plan import Recording, Task, WorkItem
+from pipeline.items import Recording, Task, WorkItem
 from store.catalogue import read_placed, write_item
 from store.errors import AudioError
 from store.records import FeatureSpec, Utterance

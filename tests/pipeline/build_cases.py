@@ -14,7 +14,7 @@ from features.clip import Clip
 from features.framing import row_count
 from pipeline.audio import content_hash, read_native, write_wav
 from pipeline.build import BuildInputs, rebuild
-from pipeline.plan import Limits
+from pipeline.items import Limits
 from store.catalogue import Store
 from store.records import Alignment, FeatureSpec, FrameLaw, PhoneInterval, Utterance
 

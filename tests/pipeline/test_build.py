@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipeline.build import BuildInputs, Rebuilt, rebuild
-from pipeline.plan import Limits
+from pipeline.items import Limits
 from store.catalogue import Store, read_placed
 from store.errors import ConfigurationError, ExtractionError
 from tests.pipeline.build_cases import Deadly, Fragile, Loudness, PhoneMeans, Slow, inputs, recorded

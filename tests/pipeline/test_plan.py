@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.plan import BuildPlan, Limits, forecast, parents_first, plan
+from pipeline.items import Limits
+from pipeline.plan import BuildPlan, forecast, parents_first, plan
 from store.catalogue import Placement
 from store.errors import ConfigurationError, ExtractionError
 from store.records import FeatureSpec, Utterance
