@@ -7,13 +7,14 @@ from typing import Protocol
 
 from pipeline.aligners.aligner import Aligner, Load, Progress
 from pipeline.aligners.embedded import EmbeddedAligner, train_embedded
+from pipeline.aligners.hand import HandAligner
 from pipeline.aligners.imported import ImportedAligner
 from pipeline.aligners.mfa import MfaAligner, MfaModel, train_mfa
 from pipeline.aligners.mfa_program import find_mfa
 from store.errors import ConfigurationError
 from store.records import Alignment, Skipped, Utterance
 
-ALIGNERS = ("embedded", "mfa", "textgrid")
+ALIGNERS = ("embedded", "mfa", "textgrid", "hand")
 
 
 class AlignmentStore(Protocol):
@@ -64,7 +65,7 @@ def align(
     retrain
         Train the model anew although there is one; this replaces all alignments of the corpus.
     textgrids
-        The folder of the TextGrids, for ``aligner="textgrid"``.
+        The folder of the files for ``aligner="textgrid"``, or of the `.lablaut` files for ``"hand"``.
     workers, progress
         Parallel jobs (threads); a callable that is told (stage, done, total).
 
@@ -78,7 +79,9 @@ def align(
     if aligner not in ALIGNERS:
         raise ConfigurationError(f"an aligner ({', '.join(ALIGNERS)})", repr(aligner), "name one of them")
     order = _Order(store, corpus, utterances, load, retrain, textgrids, workers, progress)
-    return _run({"embedded": _embedded, "mfa": _mfa, "textgrid": _textgrid}[aligner](order), order)
+    return _run(
+        {"embedded": _embedded, "mfa": _mfa, "textgrid": _textgrid, "hand": _hand}[aligner](order), order
+    )
 
 
 @dataclass(frozen=True)
@@ -135,8 +138,16 @@ def _mfa(order: _Order) -> Aligner:
 
 
 def _textgrid(order: _Order) -> Aligner:
+    return ImportedAligner(_folder(order, "textgrid"))
+
+
+def _hand(order: _Order) -> Aligner:
+    return HandAligner(_folder(order, "hand"))
+
+
+def _folder(order: _Order, aligner: str) -> Path:
     if order.textgrids is None:
         raise ConfigurationError(
-            "a folder of TextGrids for the aligner 'textgrid'", "none", "pass --textgrids FOLDER"
+            f"a folder of alignments for the aligner {aligner!r}", "none", "pass --textgrids FOLDER"
         )
-    return ImportedAligner(order.textgrids)
+    return order.textgrids

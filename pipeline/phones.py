@@ -5,6 +5,7 @@ import tomllib
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 from store.errors import AlignmentError
@@ -77,6 +78,8 @@ def to_ipa(phone: str, phone_set: str) -> str:
             return table[candidate]
     if phone_set == "mfa" and _is_ipa(bare):
         return bare
+    if phone_set == "sampa" and all(mark in table for mark in symbol):
+        return "".join(table[mark] for mark, _ in groupby(symbol))  # e.g. I@ in one segment; nn is a long n
     raise _unmapped(phone, phone_set)
 
 

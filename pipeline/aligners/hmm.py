@@ -1,5 +1,6 @@
 """Gaussian mixtures for the states of the embedded aligner: likelihoods, re-estimation and splitting."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -114,6 +115,18 @@ def split(mixtures: Mixtures, counts: NDArray[np.int64], total: int) -> Mixtures
     first = np.cumsum([0, *(len(weights) for weights, _, _ in parts)])
     stacked = [np.array([row for part in parts for row in part[k]], dtype=np.float32) for k in range(3)]
     return Mixtures(stacked[0], stacked[1], stacked[2], first)
+
+
+def merged(several: Sequence[Mixtures]) -> Mixtures:
+    """Return the mean of the densities of several mixtures over the same states: all their Gaussians."""
+    owner = np.concatenate([np.repeat(np.arange(one.n_states), np.diff(one.first)) for one in several])
+    order = np.argsort(owner, kind="stable")
+    counts = np.bincount(owner, minlength=several[0].n_states)
+    weights = np.concatenate([one.log_weights for one in several]) - np.float32(np.log(len(several)))
+    means = np.concatenate([one.means for one in several])
+    variances = np.concatenate([one.variances for one in several])
+    first = np.concatenate([[0], np.cumsum(counts)])
+    return Mixtures(weights[order].astype(np.float32), means[order], variances[order], first)
 
 
 def _shares(counts: NDArray[np.int64], total: int, fewest_frames: int = 12) -> Labels:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.aligners.graph import STATES, Graph, Slot, best_path, build_graph
-from pipeline.aligners.hmm import Array, Labels, Mixtures, single_gaussians, split, update
+from pipeline.aligners.hmm import Array, Labels, Mixtures, merged, single_gaussians, split, update
 from pipeline.aligners.model import Model, transitions
 from pipeline.aligners.seed import seed_frames
 from store.vocabulary import SILENCE
@@ -23,12 +23,19 @@ class Recipe:
     seed_gaussians: int = 400
     seed_updates: int = 8
     passes: int = 15
+    snapshots: int = 3
+    snapshot_step: int = 3
     final_hop: int = 80
     gaussians_per_minute: int = 60
     fewest_gaussians: int = 130
     most_gaussians: int = 300
     shortest_training_s: float = 60.0
     longest_training_s: float = 1200.0
+
+    def kept_passes(self) -> frozenset[int]:
+        """Return the passes whose densities are averaged: single passes differ by half a point at random."""
+        last = range(self.passes, 0, -self.snapshot_step)
+        return frozenset(last[: self.snapshots])
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ def train(
     ))  # fmt: skip
     graphs = [build_graph(example.slots, {s.unit: seed.index_of(s.unit) for s in example.slots})
               for example in examples]  # fmt: skip
-    model = seed
+    model, kept = seed, []
     for step in range(recipe.passes):
         frames, states, paths = _align_all(model, examples, graphs, recipe.acoustic_scale)
         counts = np.bincount(states, minlength=len(model.log_stay))
@@ -81,9 +88,11 @@ def train(
         mixtures = update(mixtures, frames, states)
         log_stay, log_leave = _transitions(paths, graphs, len(model.log_stay))
         model = replace(model, mixtures=mixtures, log_stay=log_stay, log_leave=log_leave)
+        if step + 1 in recipe.kept_passes():
+            kept.append(mixtures)
         if progress:
             progress("train aligner", step + 1, recipe.passes)
-    return replace(model, speakers=speakers, trained_s=seconds)
+    return replace(model, mixtures=merged(kept), speakers=speakers, trained_s=seconds)
 
 
 def _restart(seed: Mixtures, frames: Array, states: Labels, counts: NDArray[np.int64]) -> Mixtures:

@@ -119,7 +119,7 @@ def test_aligning_a_corpus_from_textgrids_reuses_unchanged_files(tmp_path: Path)
     copy.write_bytes(source.read_bytes().replace(b"0.19", b"0.20"))
     changed = align(store, "golden", corpus, load, aligner="textgrid", textgrids=tmp_path)
     assert (changed.reused, changed.computed) == (0, 1)
-    with pytest.raises(ConfigurationError, match="folder of TextGrids"):
+    with pytest.raises(ConfigurationError, match="folder of alignments"):
         align(store, "golden", corpus, load, aligner="textgrid")
     with pytest.raises(AlignmentError, match="no folder"):
         align(store, "golden", corpus, load, aligner="textgrid", textgrids=tmp_path / "none")
