@@ -1,4 +1,4 @@
-"""A tiny pair of sample corpora, and a way to run commands in this process with one Prefect server for all."""
+"""A tiny pair of sample corpora, and commands run in this process with one Prefect server for all."""
 
 import os
 import shutil
@@ -31,7 +31,9 @@ def prefect_home(tmp_path_factory):
     os.environ.update(before)
 
 
-def copy_part(source: Path, target: Path, *, emotions=("neutral", "anger", "happiness", "sadness"), text=None):
+def copy_part(
+    source: Path, target: Path, *, emotions=("neutral", "anger", "happiness", "sadness"), text=None
+):
     """Copy a few speakers and sentences of one sample corpus; ``text`` replaces every sentence."""
     (target / "wav").mkdir(parents=True)
     for name in ("sentences.tsv", "speakers.tsv"):
