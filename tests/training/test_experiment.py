@@ -14,6 +14,7 @@ SHIPPED = sorted(Path(training.__file__).with_name("experiments").glob("*.toml")
 def test_presets_and_modes_are_defaults_that_settings_override() -> None:
     assert parse(MINIMAL).epochs == 20
     paper = parse({**MINIMAL, "preset": "paper", "mode": "paper", "epochs": 30})
+    assert paper.learning_rate == 1e-4
     assert (paper.epochs, paper.patience, paper.seeds, paper.class_weights) == (
         30,
         10,
