@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.aligners.aligner import Aligner, Load, Progress
-from pipeline.aligners.embedded import EmbeddedAligner, train_embedded
+from pipeline.aligners.embedded import EmbeddedAligner
+from pipeline.aligners.embedded_training import train_embedded
 from pipeline.aligners.hand import HandAligner
 from pipeline.aligners.imported import ImportedAligner
 from pipeline.aligners.mfa import MfaAligner, MfaModel, train_mfa

@@ -10,7 +10,7 @@ from store.vocabulary import COMMON_RATE
 HOP = 160
 """Samples a frame: frame i stands for the samples [i x HOP, (i + 1) x HOP) and is centred on their middle."""
 
-_WINDOW, _FFT, _BANDS, _COEFFICIENTS = 400, 512, 26, 13
+_WINDOW, _FFT, _BANDS, _COEFFICIENTS = 360, 512, 26, 13
 _LOWEST_HZ, _HIGHEST_HZ, _EMPHASIS, _FLOOR = 60.0, 7600.0, 0.97, 1e-8
 
 Array = NDArray[np.float32]
@@ -65,7 +65,7 @@ def _slope(values: Array, step: int) -> Array:
 
 
 def _frames(samples: Array, hop: int) -> Array:
-    """Return the windowed, pre-emphasised frames (frames, 400), centred on the middle of their hop."""
+    """Return the windowed, pre-emphasised frames (frames, 360), centred on the middle of their hop."""
     count = frame_count(len(samples), hop)
     emphasised = np.append(samples[:1], samples[1:] - _EMPHASIS * samples[:-1])
     side = (_WINDOW - hop) // 2

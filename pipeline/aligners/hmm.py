@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
-VARIANCE_FLOOR = 0.02
+VARIANCE_FLOOR = 0.03
 """Smallest variance of a Gaussian, as a share of the variance of all training frames."""
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.aligners.aligner import Load, Progress, alignment_key, skipped
-from pipeline.aligners.embedded import require_languages
 from pipeline.aligners.imported import imported_alignment, phone_tier
 from pipeline.aligners.mfa_corpus import Lexicon, StagedCorpus, missing_reason, stage
 from pipeline.aligners.mfa_program import MfaProgram, find_mfa
+from pipeline.aligners.pronunciation import require_languages
 from pipeline.aligners.textgrid import read_textgrid
 from store.digests import digest
 from store.errors import AlignmentError

@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.aligners.aligner import Load
-from pipeline.aligners.embedded import unusable
 from pipeline.aligners.graph import STATES
-from pipeline.aligners.pronunciation import pronounce, reduced_forms, unit_of
+from pipeline.aligners.hearing import why_unheard
+from pipeline.aligners.pronunciation import pronounce, reduced_forms, unit_of, unusable
 from pipeline.audio import write_wav
 from store.errors import AudioError
 from store.records import Utterance
 from store.vocabulary import COMMON_RATE
 
 SHORTEST_S = 0.1
-_QUIETEST = 1e-4
 
 
 @dataclass(frozen=True)
@@ -108,6 +107,4 @@ def _screened(utterance: Utterance, load: Load) -> "np.typing.NDArray[np.float32
         return str(error)
     if len(samples) < SHORTEST_S * COMMON_RATE:
         return f"too short to align: {len(samples)} samples"
-    if not np.isfinite(samples).all() or float(np.abs(samples).max()) < _QUIETEST:
-        return "silence, or samples that are not numbers"
-    return samples
+    return why_unheard(samples) or samples

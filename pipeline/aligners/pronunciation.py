@@ -1,10 +1,13 @@
 """From a text to the slots of the embedded aligner: phones, optional pauses and optional reduced vowels."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from pipeline.aligners.graph import Slot, silence
-from pipeline.espeak import words_to_phones
+from pipeline.espeak import has_language, words_to_phones
 from pipeline.phones import articulatory_class, split_espeak
+from store.errors import AlignmentError
+from store.records import Utterance
 
 _REDUCED = frozenset({"ə"})
 _SYLLABIC = ("n", "m", "l", "ŋ")
@@ -50,3 +53,22 @@ def _may_be_dropped(word: tuple[str, ...], position: int) -> bool:
     if word[position] not in _REDUCED or position == 0 or position + 1 >= len(word):
         return False
     return word[position + 1] in _SYLLABIC and articulatory_class(word[position - 1]) != "vowel"
+
+
+def require_languages(utterances: Sequence[Utterance]) -> None:
+    """Raise AlignmentError if a text is in a language that espeak-ng does not speak."""
+    for language in sorted({u.language for u in utterances if u.text}):
+        if not has_language(language):
+            raise AlignmentError(
+                "texts in a language that espeak-ng speaks", f"{language!r} in {utterances[0].corpus}",
+                "bring an alignment of this corpus as TextGrids (--aligner textgrid)",
+            )  # fmt: skip
+
+
+def unusable(utterance: Utterance) -> str | None:
+    """Return why an utterance cannot be aligned as far as its text tells, or None."""
+    if not (utterance.text or "").strip():
+        return "no text"
+    if not pronounce(utterance.text or "", utterance.language):
+        return f"a text without any word: {utterance.text!r}"
+    return None

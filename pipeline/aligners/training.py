@@ -22,7 +22,7 @@ class Recipe:
     acoustic_scale: float = 0.3
     seed_gaussians: int = 400
     seed_updates: int = 8
-    passes: int = 15
+    passes: int = 18
     snapshots: int = 3
     snapshot_step: int = 3
     final_hop: int = 80

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pipeline import espeak
 from pipeline.aligners import acoustics, graph, hmm, seed
-from pipeline.aligners.embedded import EmbeddedAligner, seed_texts, train_embedded
+from pipeline.aligners.embedded import EmbeddedAligner
+from pipeline.aligners.embedded_training import seed_texts, train_embedded
 from pipeline.aligners.model import from_bytes, nearest_unit
 from pipeline.aligners.pronunciation import pronounce, slots
 from pipeline.aligners.training import Recipe
