@@ -29,7 +29,7 @@ def serve_schedule(configuration: Configuration, cron: str, every: float | None)
 
         schedule = schedule_of(cron, every)
         when = f"every {every:g} s" if every is not None else f"at '{cron}' (UTC)"
-        Console().print(f"rebuild-features runs {when}; server {address}; Ctrl-C stops it", markup=False)
+        say(f"rebuild-features runs {when}; server {address}; Ctrl-C stops it")
         serve(placed, schedule)
 
 

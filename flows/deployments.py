@@ -30,7 +30,13 @@ def schedule_of(cron: str, every: float | None) -> Schedule:
 
 
 def serve(configuration: Configuration, schedule: Schedule) -> None:
-    """Serve the rebuild flow until the process is told to stop; one rebuild runs at a time."""
+    """Serve the rebuild flow until the process is told to stop; one rebuild runs at a time.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When it has stopped: Prefect takes Ctrl-C for a normal end, the command line says 130.
+    """
     parameters: dict[str, Any] = {"configuration": configuration.model_dump(mode="json")}
     rebuild_features.serve(
         name=NAME,
@@ -40,3 +46,4 @@ def serve(configuration: Configuration, schedule: Schedule) -> None:
         print_starting_message=False,
         pause_on_shutdown=True,
     )
+    raise KeyboardInterrupt

@@ -23,11 +23,22 @@ def wait_for(found, process, output):
         time.sleep(0.25)
 
 
+def family_of(process):
+    """The process, if it lives, and all below it."""
+    if process.poll() is not None:
+        return []
+    leader = psutil.Process(process.pid)
+    return [leader, *leader.children(recursive=True)]
+
+
 @pytest.mark.slow
 def test_a_schedule_fires_and_stops(pair, tmp_path):
     output, work = tmp_path / "out.txt", tmp_path / "work"
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-    environment |= {"PREFECT_RUNNER_POLL_FREQUENCY": "1", "PYTHONPATH": str(ROOT)}
+    environment |= {
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    }
     command = ["schedule", "--every", "5", "--corpora", "corpora", "--work", "work", "--workers", "0"]
     with output.open("w") as sink:
         process = subprocess.Popen(
@@ -36,15 +47,13 @@ def test_a_schedule_fires_and_stops(pair, tmp_path):
         )  # fmt: skip
     try:
         wait_for(lambda: list(work.glob("store/snapshots/*/snapshot.json")), process, output)
-        family = psutil.Process(process.pid).children(recursive=True)
+        family = family_of(process)
         assert any("prefect" in " ".join(member.cmdline()) for member in family)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=PATIENCE) == 130
     finally:
-        for member in [*psutil.Process().children(recursive=True)]:
-            if member.pid == process.pid and process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        for member in family_of(process):  # none is left where the test passes
+            member.kill()
     _, alive = psutil.wait_procs(family, timeout=30)
     assert not alive
     assert "Traceback" not in output.read_text()
