@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.aligners.acoustics import HOP, Array
 from pipeline.aligners.aligner import Load, Progress, alignment_key, skipped, tiled
+from pipeline.aligners.arithmetic import one_blas_thread
 from pipeline.aligners.graph import best_path, build_graph
 from pipeline.aligners.hearing import hear, mean_cepstrum, why_unheard
 from pipeline.aligners.model import from_bytes
@@ -47,12 +48,19 @@ class EmbeddedAligner:
     ) -> Iterator[Alignment | Skipped]:
         """Yield an alignment or a reason for each utterance; a language unknown to espeak is an error."""
         require_languages(utterances)
-        with ThreadPoolExecutor(max_workers=max(1, self._workers)) as pool:
-            rows = pool.map(lambda utterance: self._align_one(utterance, load), utterances)
-            for done, row in enumerate(rows, 1):
-                yield row
+        yield from self._align_all(utterances, load, progress)
+
+    def _align_all(
+        self, utterances: Sequence[Utterance], load: Load, progress: Progress | None
+    ) -> list[Alignment | Skipped]:
+        """Return all rows at once: a generator would leave BLAS limited for whoever runs in between."""
+        rows = []
+        with one_blas_thread(), ThreadPoolExecutor(max_workers=max(1, self._workers)) as pool:
+            for row in pool.map(lambda utterance: self._align_one(utterance, load), utterances):
+                rows.append(row)
                 if progress:
-                    progress("align", done, len(utterances))
+                    progress("align", len(rows), len(utterances))
+        return rows
 
     def _align_one(self, utterance: Utterance, load: Load) -> Alignment | Skipped:
         reason = unusable(utterance)

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.aligners.acoustics import HOP
 from pipeline.aligners.aligner import Load, Progress
+from pipeline.aligners.arithmetic import one_blas_thread
 from pipeline.aligners.hearing import Heard, hear, mean_cepstrum, why_unheard
 from pipeline.aligners.model import Model
 from pipeline.aligners.pronunciation import pronounce, require_languages, slots, unit_of, unusable
@@ -35,8 +36,14 @@ def train_embedded(
     usable = [utterance for utterance in utterances if not unusable(utterance)]
     if not usable:
         return Model.empty().to_bytes()  # nothing to learn from; `align` gives each utterance its reason
-    seed = train_seed(seed_texts(usable), recipe)
-    heard = _hear_all(_sample(usable, recipe.longest_training_s), load, progress)
+    with one_blas_thread():
+        return _trained(usable, load, recipe, progress).to_bytes()
+
+
+def _trained(utterances: Sequence[Utterance], load: Load, recipe: Recipe, progress: Progress | None) -> Model:
+    """Return the seed model, trained further if there is enough speech that can hold its text."""
+    seed = train_seed(seed_texts(utterances), recipe)
+    heard = _hear_all(_sample(utterances, recipe.longest_training_s), load, progress)
     by_speaker: dict[str, list[Heard]] = defaultdict(list)
     for utterance, one in heard:
         by_speaker[utterance.speaker_key].append(one)
@@ -45,12 +52,11 @@ def train_embedded(
         Example(one.features(speakers[u.speaker_key]), slots(pronounce(u.text or "", u.language)))
         for u, one in heard
     ]
-    seconds = sum(len(example.features) for example in examples) * HOP / COMMON_RATE
+    usable = [example for example in examples if len(example.features) >= example.shortest]
+    seconds = sum(len(example.features) for example in usable) * HOP / COMMON_RATE
     if seconds < recipe.shortest_training_s:
-        model = replace(seed, speakers=speakers)
-    else:
-        model = train(seed, examples, speakers, recipe, progress)
-    return model.to_bytes()
+        return replace(seed, speakers=speakers)
+    return train(seed, usable, speakers, recipe, progress)
 
 
 def seed_texts(utterances: Sequence[Utterance]) -> tuple[tuple[str, str], ...]:

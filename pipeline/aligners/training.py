@@ -45,6 +45,11 @@ class Example:
     features: Array
     slots: tuple[Slot, ...]
 
+    @property
+    def shortest(self) -> int:
+        """Fewest frames that its text needs."""
+        return STATES * sum(not slot.optional for slot in self.slots)
+
 
 def train_seed(texts: Sequence[tuple[str, str]], recipe: Recipe) -> Model:
     """Return the seed model of all units in the renderings of ``texts`` ((text, language) pairs)."""

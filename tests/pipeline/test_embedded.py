@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from pipeline import espeak
 from pipeline.aligners import acoustics, graph, hmm, seed
@@ -138,6 +139,25 @@ def test_training_is_repeatable_and_the_model_survives_its_bytes() -> None:
     assert from_bytes(one).trained_s == 0  # under a minute: the seed alone
     assert set(from_bytes(one).speakers) == {f"toy/{u.speaker}" for u in few}
     assert EmbeddedAligner(one).identity != EmbeddedAligner(one, Recipe(acoustic_scale=0.5)).identity
+
+
+def test_the_number_of_threads_does_not_matter() -> None:
+    several = [utterance for utterance in CORPUS if utterance.speaker in ("f3", "m2")]
+    recipe = Recipe(shortest_training_s=5, passes=3, snapshots=1)
+    results = set()
+    for threads in (1, 4):
+        with ThreadpoolController().limit(limits=threads, user_api="blas"):
+            data = train_embedded(several, load, recipe=recipe)
+            found = tuple(EmbeddedAligner(data, recipe, workers=threads).align(several, load))
+        results.add((data, found))
+    assert len(results) == 1
+
+
+def test_texts_too_long_for_every_recording_leave_the_seed() -> None:
+    crowded = [make(" ".join(TEXTS * 4) + f" {k}", "f3") for k in range(2)]
+    hurry = Recipe(shortest_training_s=0.1)
+    data = train_embedded(crowded, lambda _: load(CORPUS[0]), recipe=hurry)
+    assert from_bytes(data).trained_s == 0
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"not a model", b"\x80\x04."])
