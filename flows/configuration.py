@@ -5,6 +5,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from store.digests import digest
 from store.errors import ConfigurationError
 from training.experiment import Experiment
 
-DEFAULTS: dict[str, dict[str, object]] = {"experiment": {"source": "sample-en", "target": "sample-cmn"}}
+SAMPLE = Path(str(files("training"))) / "experiments" / "sample.toml"
+"""The experiment of the embedded sample: what runs when neither a file nor a corpus is named."""
 MOST_WORKERS = 8
 _WITHOUT_EFFECT_ON_RESULTS = {
     "build": {"workers", "scheduler", "rehash", "retrain"},
@@ -58,19 +60,23 @@ def load(
 ) -> Configuration:
     """Return the validated configuration.
 
-    Later sources win: defaults, the file at ``path``, ``top`` (``work``, ``corpora``) and ``overrides`` (by
-    table, from command-line options), ``assignments`` (``table.key=value`` from ``--set``).
+    Later sources win: the file at ``path``, ``top`` (``work``, ``corpora``) and ``overrides`` (by table, from
+    command-line options), ``assignments`` (``table.key=value`` from ``--set``). Where no corpus is
+    named, what is left open is that of the embedded sample.
 
     Raises
     ------
     ConfigurationError
         On a missing or malformed file, an unknown key (naming the nearest valid one) or an invalid value.
     """
-    given: dict[str, Any] = {table: dict(values) for table, values in DEFAULTS.items()}
-    for source in (read_file(path) if path else {}, top or {}, overrides or {}):
-        _merge(given, source)
-    for assignment in assignments:
-        _merge(given, assigned(assignment))
+    asked: dict[str, Any] = {}
+    file = read_file(path) if path else {}
+    for source in (file, top or {}, overrides or {}, *(assigned(assignment) for assignment in assignments)):
+        _merge(asked, source)
+    experiment = asked.get("experiment")
+    named = isinstance(experiment, dict) and experiment.keys() & {"source", "target"}
+    given = {} if named else read_file(SAMPLE)
+    _merge(given, asked)
     _fill_workers(given)
     return validated(given)
 
