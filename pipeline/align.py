@@ -45,6 +45,7 @@ class AlignedCorpus:
     unaligned: tuple[Skipped, ...]
     reused: int
     computed: int
+    notes: tuple[str, ...] = ()
 
 
 def align(
@@ -110,7 +111,7 @@ def _run(chosen: Aligner, order: _Order) -> AlignedCorpus:
     return AlignedCorpus(
         order.corpus, chosen.name, chosen.identity, tuple(row for row in rows if isinstance(row, Alignment)),
         tuple(row for row in rows if isinstance(row, Skipped)), len(order.utterances) - len(missing),
-        sum(isinstance(row, Alignment) for row in outcome.values()),
+        sum(isinstance(row, Alignment) for row in outcome.values()), chosen.notes,
     )  # fmt: skip
 
 

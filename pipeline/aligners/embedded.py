@@ -23,6 +23,7 @@ from store.errors import AudioError
 from store.records import Alignment, PhoneInterval, Skipped, Utterance
 
 VERSION = 1
+SEED_ONLY = "under a minute of speech: aligned by the seed model alone, whose times are less certain"
 
 
 class EmbeddedAligner:
@@ -34,6 +35,7 @@ class EmbeddedAligner:
         self.model = from_bytes(data)
         self._recipe = recipe or Recipe()
         self._workers = workers
+        self.notes: tuple[str, ...] = () if self.model.trained_s else (SEED_ONLY,)
         self.identity = digest({
             "aligner": self.name, "version": VERSION, "recipe": asdict(self._recipe), "espeak": version(),
             "model": hashlib.sha256(data).hexdigest(),

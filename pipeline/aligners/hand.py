@@ -26,6 +26,7 @@ class HandAligner:
 
     name = "hand"
     phone_set = "sampa"
+    notes: tuple[str, ...] = ()
 
     def __init__(self, folder: Path) -> None:
         files = sorted(folder.glob("*.lablaut")) if folder.is_dir() else []

@@ -39,6 +39,7 @@ class ImportedAligner:
     """Serves the phone times that lie in a folder; a file is found by its recording's name."""
 
     name = "textgrid"
+    notes: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, *, phone_set: str | None = None) -> None:
         if not folder.is_dir():

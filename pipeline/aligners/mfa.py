@@ -36,6 +36,7 @@ class MfaAligner:
     """Aligns with `mfa align`, a whole speaker at a time: one new file aligns all files of its speaker."""
 
     name = "mfa"
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self, model: MfaModel, utterances: Sequence[Utterance], *, program: MfaProgram | None = None,

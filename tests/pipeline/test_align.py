@@ -87,6 +87,7 @@ def test_every_utterance_has_tiled_phones_or_a_reason() -> None:
     assert "too long for the recording" in reasons["toy/long"]
     assert {row.stage for row in result.unaligned} == {"align"}
     assert (result.reused, result.computed) == (0, 3)
+    assert "less certain" in result.notes[0]  # a few seconds of speech: the seed alone
 
 
 def test_a_second_run_computes_nothing_and_a_new_file_keeps_the_model() -> None:
