@@ -22,7 +22,7 @@ from store.digests import digest
 from store.errors import AudioError
 from store.records import Alignment, PhoneInterval, Skipped, Utterance
 
-VERSION = 1
+VERSION = 2
 SEED_ONLY = "under a minute of speech: aligned by the seed model alone, whose times are less certain"
 
 
@@ -84,7 +84,7 @@ class EmbeddedAligner:
         graph = build_graph(places, units, repeat=fine)
         mean = self.model.speakers.get(utterance.speaker_key)
         features = heard.features(mean_cepstrum([heard]) if mean is None else mean)
-        likelihood = self._recipe.acoustic_scale / fine * self.model.mixtures.log_likelihood(features)
+        likelihood = self._recipe.acoustic_scale / fine * self.model.mixtures.peak_log_likelihood(features)
         path = best_path(graph, likelihood, self.model.log_stay, self.model.log_leave)
         if path is None:
             frames = f"{graph.shortest} frames needed, {len(features)} there"

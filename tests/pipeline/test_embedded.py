@@ -272,6 +272,18 @@ def test_an_em_step_raises_the_likelihood_and_splitting_keeps_it_a_density(numbe
         mixtures = hmm.update(mixtures, frames, states)
 
 
+@given(st.integers(0, 1000))
+@settings(max_examples=10, deadline=None)
+def test_the_peak_lies_just_below_the_sum(number: int) -> None:
+    rng = np.random.default_rng(number)
+    frames = rng.normal(0, 2, (50, 4)).astype(np.float32)
+    states = np.arange(50) % 2
+    mixtures = hmm.split(hmm.single_gaussians(frames, states, 2), np.array([200, 200]), 6)
+    gap = mixtures.log_likelihood(frames) - mixtures.peak_log_likelihood(frames)
+    assert (gap >= -1e-4).all()
+    assert (gap <= np.log(np.diff(mixtures.first)) + 1e-4).all()
+
+
 def test_a_droppable_schwa_may_be_skipped_and_other_vowels_may_not() -> None:
     flags = {slot.phone: slot.optional for slot in slots(pronounce("Lappen", "de"))}
     assert flags["ə"]
