@@ -1,5 +1,6 @@
 """The command line: `phonanchor`, or `python -m flows`."""
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -171,8 +172,9 @@ def _configuration(options: dict[str, Any]) -> Any:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return 0, 2 after an error that a user can mend (one line), or 130 after Ctrl-C."""
+    """Run one command; return 0, 2 after an error that a user can mend, or 130 when interrupted."""
     try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a Ctrl-C
         commands.main(args=arguments, prog_name="phonanchor", standalone_mode=False)
     except PhonanchorError as error:
         click.echo(f"phonanchor: {error}", err=True)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from store.errors import TrainingError
 from store.records import Utterance
@@ -114,7 +115,8 @@ def run_linear(
     for seed in seeds:
         train_ids, validation_ids = source_split(source, seed, share)
         train = np.array([item.id in train_ids for item in source])
-        model, score = _choose(known, source, classes, train, strengths)
+        with threadpool_limits(limits=1):  # small products: threads cost time, and change the last bits
+            model, score = _choose(known, source, classes, train, strengths)
         choices.append(LinearChoice(
             system=system.label, seed=seed, layer=model.layer, strength=model.strength, validation_uar=score,
             n_train=len(train_ids), n_validation=len(validation_ids), converged=model.converged,

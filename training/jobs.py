@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -113,16 +113,27 @@ def _run_all(
         return
     # Frames first: their jobs are the longest, and the last one to end should be short.
     ordered = sorted(jobs, key=lambda pair: not pair[1].use_frames)
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_prepare, initargs=(inputs, folder))
-    try:
+    with _pool(workers, inputs, folder) as pool:
         futures = {pool.submit(_in_worker, job): (at, job) for at, job in ordered}
         for future in as_completed(futures):
             at, job = futures[future]
             for system, run in future.result():
                 finished(job, system, False)
                 yield at, system, run
-    finally:
-        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _pool(workers: int, inputs: Inputs, folder: Path | None) -> Iterator[ProcessPoolExecutor]:
+    """Yield the processes; an exception ends them at once, whatever they are doing."""
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_prepare, initargs=(inputs, folder))
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in active_children():
+            process.terminate()
+        raise
+    pool.shutdown()
 
 
 _worker: list[tuple[Inputs, Path | None]] = []
