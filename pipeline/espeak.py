@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from store.errors import AlignmentError
 
 VOICES = {"en": "en-us", "zh": "cmn"}
-"""Language code to espeak voice where they differ; American English keeps AA, AO, OW apart as ARPABET does."""
+"""Language code to espeak voice where they differ; American English keeps AA, AO and OW apart."""
 
 _SYNCHRONOUS, _PHONEME_EVENTS_IN_IPA_NO_EXIT, _UTF8, _CHARACTERS = 2, 0x8003, 1, 1
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
