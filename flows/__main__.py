@@ -34,7 +34,7 @@ BUILD = _options(
     click.option("--target", help="Corpus of the other language."),
     click.option("--corpora", type=FOLDER, help="Folder that holds the corpus folders."),
     click.option("--encoder", help="'logmel' (built in), a hub id or a local folder of transformers."),
-    click.option("--aligner", help="embedded, mfa or textgrid."),
+    click.option("--aligner", help="embedded, mfa, textgrid or hand."),
     click.option("--workers", type=click.IntRange(0), help="Worker processes; 0 runs in this process."),
     click.option("--scheduler", help="Address of a running Dask scheduler."),
     click.option("--rehash", is_flag=True, help="Read every audio file again."),
@@ -98,13 +98,19 @@ def report_command(run_id: str | None, work: Path) -> None:
 @commands.command("align")
 @click.option("--corpus", required=True, help="Name of the corpus; see 'phonanchor corpora'.")
 @click.option("--corpora", type=FOLDER, help="Folder that holds the corpus folders.")
-@click.option("--aligner", default="embedded", show_default=True, help="embedded, mfa or textgrid.")
-@click.option("--textgrids", type=FOLDER, help="Folder of the TextGrids, for --aligner textgrid.")
+@click.option("--aligner", help="embedded (the default), mfa, textgrid or hand.")
+@click.option(
+    "--textgrids",
+    type=FOLDER,
+    help="Folder of the alignments for --aligner textgrid, or of hand labels that lie outside the corpus.",
+)
 @click.option("--export", type=FOLDER, help="Write one row a phone to FILE.parquet or FILE.csv.")
 @click.option("--workers", type=click.IntRange(0), help="Parallel jobs.")
 @click.option("--retrain", is_flag=True, help="Train the aligner anew.")
 @click.option("--rehash", is_flag=True, help="Read every audio file again.")
-@WORK
+@click.option("--config", type=FOLDER, help="A TOML or YAML file with [build].")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable.")
+@click.option("--work", type=FOLDER, help="Working folder (work).")
 def align_command(**options: Any) -> None:
     """Align one corpus and keep, or export, the phones with their times."""
     from flows.alignment import AlignRequest, run_align

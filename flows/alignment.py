@@ -10,13 +10,12 @@ import pyarrow.parquet
 from rich.console import Console
 
 from flows import stages
-from flows.configuration import load
+from flows.configuration import Configuration, load
 from flows.progress import shown
-from pipeline.align import AlignedCorpus, align
+from pipeline.align import AlignedCorpus
 from pipeline.corpora.corpus import corpus_by_name
 from pipeline.ingest import ingest
 from store.atomic import write_bytes
-from store.catalogue import Store
 from store.digests import short
 from store.errors import ConfigurationError
 from store.records import Alignment
@@ -31,13 +30,15 @@ class AlignRequest:
 
     corpus: str
     corpora: Path | None
-    aligner: str
+    aligner: str | None
     textgrids: Path | None
     export: Path | None
     workers: int | None
     retrain: bool
     rehash: bool
-    work: Path
+    config: Path | None
+    assignments: tuple[str, ...]
+    work: Path | None
 
 
 def run_align(request: AlignRequest) -> None:
@@ -47,25 +48,17 @@ def run_align(request: AlignRequest) -> None:
             "a file that ends in .parquet or .csv", str(request.export), "name the export after its format"
         )
     corpus = corpus_by_name(request.corpus)
-    configuration = load(top={"work": request.work, "corpora": request.corpora})
+    configuration = _configuration(request)
+    stages.check_aligners(configuration)
     stages.check_corpus(configuration, corpus)
-    stages.check_writable(request.work)
+    stages.check_writable(configuration.work)
     stages.check_store(configuration)
     with shown(Console(stderr=True)) as progress:
         root = stages.corpus_folder(configuration, corpus, progress)
-        ingested = ingest(corpus, root, request.work / "cache", rehash=request.rehash, progress=progress)
-        store = Store.create(request.work / "store")
-        aligned = align(
-            store,
-            corpus.name,
-            ingested.utterances,
-            stages.loader(root),
-            aligner=request.aligner,
-            retrain=request.retrain,
-            textgrids=request.textgrids,
-            workers=configuration.build.workers if request.workers is None else request.workers,
-            progress=progress,
-        )
+        cache = configuration.work / "cache"
+        ingested = ingest(corpus, root, cache, rehash=configuration.build.rehash, progress=progress)
+        store = stages.open_store(configuration)
+        aligned = stages.align_corpus(configuration, store, ingested, progress)
     identifier = stages.put_alignments(store, aligned)
     _say(request, aligned, identifier, len(ingested.quarantined))
 
@@ -99,6 +92,24 @@ def write_table(path: Path, table: pa.Table) -> None:
     write_bytes(path, sink.getvalue().to_pybytes())
 
 
+def _configuration(request: AlignRequest) -> Configuration:
+    """Return the settings of the file and of ``--set``, with the options of the command laid over them."""
+    build = {
+        "aligners": {request.corpus: request.aligner} if request.aligner else None,
+        "alignments": {request.corpus: str(request.textgrids)} if request.textgrids else None,
+        "workers": request.workers,
+        "retrain": request.retrain or None,
+        "rehash": request.rehash or None,
+    }
+    top = {"work": request.work, "corpora": request.corpora}
+    return load(
+        request.config,
+        top={key: value for key, value in top.items() if value is not None},
+        overrides={"build": {key: value for key, value in build.items() if value is not None}},
+        assignments=request.assignments,
+    )
+
+
 def _say(request: AlignRequest, aligned: AlignedCorpus, identifier: str, quarantined: int) -> None:
     console = Console()
     if request.export is not None:
@@ -112,5 +123,7 @@ def _say(request: AlignRequest, aligned: AlignedCorpus, identifier: str, quarant
         highlight=False,
         soft_wrap=True,
     )
+    for note in aligned.notes:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     for row in aligned.unaligned:
         console.print(f"not aligned: {row.utterance}: {row.reason}", markup=False, soft_wrap=True)

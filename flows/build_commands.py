@@ -38,6 +38,7 @@ def prepare(configuration: Configuration) -> None:
     experiment = configuration.experiment
     for name in (experiment.source, experiment.target):
         stages.check_corpus(configuration, corpus_by_name(name))
+    stages.check_aligners(configuration)
     stages.extractors_of(configuration)
     stages.check_writable(configuration.work)
     stages.check_store(configuration)
@@ -50,7 +51,8 @@ def resolved(configuration: Configuration) -> Configuration:
     encoder = configuration.build.encoder
     if Path(encoder).expanduser().is_dir():
         encoder = str(Path(encoder).expanduser().resolve())
-    build = configuration.build.model_copy(update={"encoder": encoder})
+    folders = {corpus: str(Path(name).resolve()) for corpus, name in configuration.build.alignments.items()}
+    build = configuration.build.model_copy(update={"encoder": encoder, "alignments": folders})
     return configuration.model_copy(
         update={"work": configuration.work.resolve(), "corpora": corpora, "build": build}
     )

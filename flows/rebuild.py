@@ -88,6 +88,9 @@ def rebuild_features(configuration: dict[str, Any], for_training: bool = False) 
             align(bench, corpus)
         extract(bench)
         verify(bench)
+    for corpus, aligned in bench.aligned.items():
+        for note in aligned.notes:
+            Console().print(f"{corpus}: {note}", markup=False, highlight=False, soft_wrap=True)
     return bench
 
 

@@ -13,7 +13,7 @@ from features.extractor import Extractor, build_extractors
 from flows.configuration import Configuration
 from flows.progress import Report
 from pipeline import audio
-from pipeline.align import AlignedCorpus, align
+from pipeline.align import AlignedCorpus, align, check_aligner, hand_labels
 from pipeline.aligners.aligner import Load
 from pipeline.build import BuildInputs, rebuild
 from pipeline.corpora.corpus import Corpus, corpus_by_name
@@ -165,18 +165,37 @@ def align_corpus(
     configuration: Configuration, store: Store, ingested: Ingested, progress: Report | None = None
 ) -> AlignedCorpus:
     """Align one corpus; what is aligned already is read from the store."""
-    corpus = corpus_by_name(ingested.corpus)
+    corpus, build = corpus_by_name(ingested.corpus), configuration.build
     root = corpus_folder(configuration, corpus)
+    aligner = build.aligners.get(corpus.name, build.aligner)
     return align(
         store,
         ingested.corpus,
         ingested.utterances,
         loader(root),
-        aligner=configuration.build.aligner,
-        retrain=configuration.build.retrain,
-        workers=configuration.build.workers,
+        aligner=aligner,
+        retrain=build.retrain,
+        textgrids=alignment_folder(configuration, corpus, aligner),
+        workers=build.workers,
         progress=_named(progress, f"align {ingested.corpus}"),
     )
+
+
+def alignment_folder(configuration: Configuration, corpus: Corpus, aligner: str) -> Path | None:
+    """Return where the alignments made elsewhere lie: as the settings say, else in the corpus (hand only)."""
+    named = configuration.build.alignments.get(corpus.name)
+    if named is not None:
+        return Path(named)
+    return hand_labels(corpus_folder(configuration, corpus)) if aligner == "hand" else None
+
+
+def check_aligners(configuration: Configuration) -> None:
+    """Raise `ConfigurationError` where the settings name an aligner or a corpus that there is not."""
+    build = configuration.build
+    for corpus in (*build.aligners, *build.alignments):
+        corpus_by_name(corpus)
+    for aligner in (build.aligner, *build.aligners.values()):
+        check_aligner(aligner)
 
 
 def loader(root: Path) -> Load:

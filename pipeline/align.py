@@ -67,7 +67,8 @@ def align(
     retrain
         Train the model anew although there is one; this replaces all alignments of the corpus.
     textgrids
-        The folder of the files for ``aligner="textgrid"``, or of the `.lablaut` files for ``"hand"``.
+        The folder of the files for ``aligner="textgrid"``, or of the `.lablaut` files for ``"hand"``
+        (see `hand_labels`).
     workers, progress
         Parallel jobs (threads); a callable that is told (stage, done, total).
 
@@ -78,12 +79,22 @@ def align(
     ConfigurationError
         If there is no such aligner.
     """
-    if aligner not in ALIGNERS:
-        raise ConfigurationError(f"an aligner ({', '.join(ALIGNERS)})", repr(aligner), "name one of them")
+    check_aligner(aligner)
     order = _Order(store, corpus, utterances, load, retrain, textgrids, workers, progress)
     return _run(
         {"embedded": _embedded, "mfa": _mfa, "textgrid": _textgrid, "hand": _hand}[aligner](order), order
     )
+
+
+def check_aligner(name: str) -> None:
+    """Raise `ConfigurationError` if there is no such aligner."""
+    if name not in ALIGNERS:
+        raise ConfigurationError(f"an aligner ({', '.join(ALIGNERS)})", repr(name), "name one of them")
+
+
+def hand_labels(root: Path) -> Path:
+    """Return the folder of the hand labels that come with a corpus, as EMO-DB's do."""
+    return root / "lablaut"
 
 
 @dataclass(frozen=True)
@@ -150,6 +161,8 @@ def _hand(order: _Order) -> Aligner:
 def _folder(order: _Order, aligner: str) -> Path:
     if order.textgrids is None:
         raise ConfigurationError(
-            f"a folder of alignments for the aligner {aligner!r}", "none", "pass --textgrids FOLDER"
+            f"a folder of alignments for the aligner {aligner!r}",
+            "none",
+            "pass --textgrids FOLDER, or name it under alignments in [build]",
         )
     return order.textgrids

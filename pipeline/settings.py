@@ -36,6 +36,12 @@ class BuildSettings(BaseModel):
     aligner: str = "embedded"
     """Name of the aligner."""
 
+    aligners: dict[str, str] = Field(default_factory=dict)
+    """Another aligner for single corpora, e.g. ``{emodb = "hand"}``."""
+
+    alignments: dict[str, str] = Field(default_factory=dict)
+    """Folder of the alignments made elsewhere, by corpus; hand labels are looked for in the corpus itself."""
+
     retrain: bool = False
     """Train the aligner anew, which replaces every alignment of the corpora in the build."""
 
