@@ -44,8 +44,8 @@ class Batch:
 class Collator:
     """Makes batches of one corpus from tensors that are scaled and laid on the device once.
 
-    ``mean`` and ``sd`` (d,) scale the rows, held as ``dtype``; ``use_frames`` chooses frames (AGA-CL)
-    or phone segments (CL).
+    ``values`` (rows, d) are the scaled rows of the corpus, held as ``dtype``; ``use_frames`` says whether
+    they are frames (AGA-CL) or phone segments (CL).
     """
 
     def __init__(
@@ -53,15 +53,13 @@ class Collator:
         data: CorpusData,
         *,
         use_frames: bool,
-        mean: NDArray[np.float32],
-        sd: NDArray[np.float32],
+        values: NDArray[np.float32],
         device: torch.device,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.data, self.device, self.use_frames = data, device, use_frames
-        rows = rows_of(data, use_frames)
-        self._starts = rows.starts
-        scaled = torch.from_numpy((rows.values - mean) / sd).to(dtype)
+        self._starts = rows_of(data, use_frames).starts
+        scaled = torch.from_numpy(values).to(dtype)
         padding = scaled.new_zeros(1, scaled.shape[1])
         self._rows = torch.cat([scaled, padding]).to(device)
 
@@ -103,12 +101,29 @@ def rows_of(data: CorpusData, use_frames: bool) -> Ragged:
     return data.frames
 
 
-def scaling(
-    data: CorpusData, items: NDArray[np.int64], use_frames: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and SD (d,) of the rows of some utterances; a constant dimension gets SD 1."""
+def scaled_by(
+    reference: CorpusData, items: NDArray[np.int64], data: CorpusData, use_frames: bool
+) -> NDArray[np.float32]:
+    """Return the rows (rows, d) of ``data`` as z-scores by mean and SD of ``items`` of ``reference``."""
+    ragged = rows_of(reference, use_frames)
+    mean, sd = _moments(ragged.values[ragged.rows_of(items)])
+    return (rows_of(data, use_frames).values - mean) / sd
+
+
+def scaled_by_speaker(data: CorpusData, use_frames: bool) -> NDArray[np.float32]:
+    """Return the rows (rows, d) of ``data`` as z-scores by mean and SD of each speaker's own rows."""
     ragged = rows_of(data, use_frames)
-    rows = ragged.values[ragged.rows_of(items)]
+    scaled = np.empty_like(ragged.values)
+    speakers = np.repeat(np.array(data.speakers), np.diff(ragged.starts))
+    for speaker in np.unique(speakers):
+        own = speakers == speaker
+        mean, sd = _moments(ragged.values[own])
+        scaled[own] = (ragged.values[own] - mean) / sd
+    return scaled
+
+
+def _moments(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and SD (d,) of rows; a constant dimension gets SD 1."""
     mean = rows.mean(axis=0, dtype=np.float64)
     sd = rows.std(axis=0, dtype=np.float64)
     return mean.astype(np.float32), np.where(sd > 1e-6, sd, 1.0).astype(np.float32)

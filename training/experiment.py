@@ -45,8 +45,9 @@ class Experiment(BaseModel):
     """Name of the stored frames (AGA-CL); CL and the anchors read ``segments-<frames>`` (see `segments`)."""
     layer: int | Literal["last"] = "last"
     """Encoder layer of frames and segments; counted from 0, ``last`` as in the paper."""
-    input_scaling: Literal["source", "none"] = "source"
-    """[D] ``source``: inputs are z-scored by mean and SD of the source training rows (not for anchors)."""
+    input_scaling: Literal["source", "speaker", "none"] = "source"
+    """[D] How inputs become z-scores (anchors use them unscaled): by mean and SD of the source training rows,
+    or of all rows of the ``speaker`` (unlabelled, scored recordings included: transductive, and marked)."""
     frame_stride: Positive = 1
     """[D] Keep every n-th stored frame of AGA-CL; 1 keeps all (13 frames in 260 ms at 20 ms)."""
     max_phones: Positive = 128
@@ -163,15 +164,18 @@ class Experiment(BaseModel):
     @property
     def systems(self) -> tuple[System, ...]:
         """The rows of the table, in order."""
+        standardisation = "speaker" if self.input_scaling == "speaker" else "none"
         rows = []
         for model in self.models:
             if model == "linear":
                 rows += [System(model=model), System(model=model, standardisation="speaker")]
-            elif model == "CL":
-                rows.append(System(model=model))
-            else:
+                continue
+            modes: tuple[str, ...] = ("none",)
+            if model != "CL":
                 modes = self.anchor_labels if model in self.repeated_models else self.anchor_labels[:1]
-                rows += [System(model=model, anchor_labels=labels) for labels in modes]
+            rows += [
+                System(model=model, anchor_labels=labels, standardisation=standardisation) for labels in modes
+            ]
         return tuple(rows)
 
     @property

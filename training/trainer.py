@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.adaptation import Adaptation, Problem
-from training.collate import Collator, rows_of, scaling
+from training.collate import Collator, rows_of, scaled_by, scaled_by_speaker
+from training.dataset import CorpusData
 from training.losses import gather, triplet_loss
 from training.metrics import uar
 from training.models.cross_attention import AnchoredAttention
@@ -54,9 +55,8 @@ class Trainer:
         self.device = device()
         self.autocast = resolve_precision(problem.experiment.precision) == "bfloat16"
         dtype = torch.bfloat16 if self.autocast else torch.float32
-        mean, sd = self._scaling()
         self.source, self.target = (
-            Collator(data, use_frames=use_frames, mean=mean, sd=sd, device=self.device, dtype=dtype)
+            Collator(data, use_frames=use_frames, values=self._scaled(data), device=self.device, dtype=dtype)
             for data in (problem.source, problem.target)
         )
         self._partners = rng_of(problem.seed, problem.fold, PARTNERS).choice(
@@ -231,11 +231,13 @@ class Trainer:
         weights = len(problem.train) / (classes * np.maximum(counts, 1))
         return torch.from_numpy(weights.astype(np.float32)).to(self.device)
 
-    def _scaling(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        if self.problem.experiment.input_scaling == "none":
-            width = rows_of(self.problem.source, self.use_frames).values.shape[1]
-            return np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32)
-        return scaling(self.problem.source, self.problem.train, self.use_frames)
+    def _scaled(self, data: CorpusData) -> NDArray[np.float32]:
+        setting = self.problem.experiment.input_scaling
+        if setting == "speaker":
+            return scaled_by_speaker(data, self.use_frames)
+        if setting == "source":
+            return scaled_by(self.problem.source, self.problem.train, data, self.use_frames)
+        return rows_of(data, self.use_frames).values
 
 
 def _better(epoch: Epoch, best: Epoch, adapts: bool) -> bool:

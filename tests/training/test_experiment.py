@@ -103,3 +103,10 @@ def test_experiments_are_frozen_and_every_setting_is_documented() -> None:
         experiment.beta = 1.0  # type: ignore[misc]
     undocumented = [name for name, field in Experiment.model_fields.items() if not field.description]
     assert undocumented == []
+
+
+def test_scaling_by_speaker_is_named_in_every_row_that_uses_it() -> None:
+    experiment = parse({"source": "a", "target": "b", "input_scaling": "speaker", "models": ["CL", "GA-CL"]})
+    assert [system.label for system in experiment.systems] == [
+        "CL (per-speaker z)", "GA-CL (pseudo, per-speaker z)", "GA-CL (oracle_val, per-speaker z)",
+    ]  # fmt: skip

@@ -1,11 +1,12 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from store.errors import TrainingError
-from training.collate import Batch, Collator, scaling
+from training.collate import Batch, Collator, scaled_by, scaled_by_speaker
 from training.dataset import CorpusData, load_corpus
 from training.experiment import Experiment
 from training.models.cross_attention import AnchoredAttention, CrossPhoneticAttention
@@ -25,8 +26,8 @@ def corpora(make_store: Callable) -> tuple[CorpusData, CorpusData]:
 
 
 def collator(data: CorpusData, use_frames: bool) -> Collator:
-    mean, sd = scaling(data, np.arange(len(data)), use_frames)
-    return Collator(data, use_frames=use_frames, mean=mean, sd=sd, device=CPU)
+    values = scaled_by(data, np.arange(len(data)), data, use_frames)
+    return Collator(data, use_frames=use_frames, values=values, device=CPU)
 
 
 def network(use_frames: bool) -> PhoneTransformer | AnchoredAttention:
@@ -87,13 +88,30 @@ def test_attention_is_the_formula_of_the_paper() -> None:
 def test_pooled_frames_are_the_stored_segments(corpora: tuple[CorpusData, CorpusData]) -> None:
     """Without attention, averaging the cropped frames gives the segments that the store holds."""
     for data in corpora:
-        batch = collator(data, use_frames=True).batch(np.arange(len(data)))
+        assert data.frames is not None
+        unscaled = Collator(data, use_frames=True, values=data.frames.values, device=CPU)
+        batch = unscaled.batch(np.arange(len(data)))
         assert batch.pooling is not None
-        mean, sd = scaling(data, np.arange(len(data)), use_frames=True)
-        pooled = torch.bmm(batch.pooling, batch.inputs).numpy() * sd + mean
+        pooled = torch.bmm(batch.pooling, batch.inputs).numpy()
         for at in range(len(data)):
             count = int(batch.phone_mask[at].sum())
             np.testing.assert_allclose(pooled[at, :count], data.segments[at], atol=1e-5)
+
+
+def test_rows_scaled_by_speaker_have_no_mean_and_depend_on_no_other_speaker(
+    corpora: tuple[CorpusData, CorpusData],
+) -> None:
+    data = corpora[0]
+    rows = scaled_by_speaker(data, use_frames=False)
+    speakers = np.repeat(np.array(data.speakers), np.diff(data.segments.starts))
+    first, others = speakers == data.speakers[0], speakers != data.speakers[0]
+    assert others.any()
+    np.testing.assert_allclose(rows[first].mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(rows[first].std(axis=0), 1, atol=1e-4)
+    shifted = data.segments.values.copy()
+    shifted[others] += 5
+    moved = replace(data, segments=replace(data.segments, values=shifted))
+    np.testing.assert_array_equal(scaled_by_speaker(moved, use_frames=False)[first], rows[first])
 
 
 def test_paper_sized_model_has_the_stated_number_of_parameters() -> None:
