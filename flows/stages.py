@@ -177,6 +177,7 @@ def align_corpus(
         retrain=build.retrain,
         textgrids=alignment_folder(configuration, corpus, aligner),
         workers=build.workers,
+        gate=build.thresholds(),
         progress=_named(progress, f"align {ingested.corpus}"),
     )
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.aligners.aligner import Aligner, Load, Progress
-from pipeline.aligners.embedded import EmbeddedAligner
+from pipeline.aligners.aligner import Aligner, Load, Progress, skipped
+from pipeline.aligners.embedded import SEED_ONLY, EmbeddedAligner
 from pipeline.aligners.embedded_training import train_embedded
 from pipeline.aligners.hand import HandAligner
 from pipeline.aligners.imported import ImportedAligner
 from pipeline.aligners.mfa import MfaAligner, MfaModel, train_mfa
 from pipeline.aligners.mfa_program import find_mfa
+from pipeline.gate import Gate, faults, measure_quality
 from store.errors import ConfigurationError
 from store.records import Alignment, Skipped, Utterance
 
@@ -51,7 +52,7 @@ class AlignedCorpus:
 def align(
     store: AlignmentStore, corpus: str, utterances: Sequence[Utterance], load: Load, *,
     aligner: str = "embedded", retrain: bool = False, textgrids: Path | None = None, workers: int = 0,
-    progress: Progress | None = None,
+    gate: Gate | None = None, progress: Progress | None = None,
 ) -> AlignedCorpus:  # fmt: skip
     """Return phones with times for every utterance of a corpus that can be aligned.
 
@@ -71,6 +72,8 @@ def align(
         (see `hand_labels`).
     workers, progress
         Parallel jobs (threads); a callable that is told (stage, done, total).
+    gate
+        Thresholds of the quality gate; what it rejects is a row with the reason. None lets everything pass.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def align(
         If there is no such aligner.
     """
     check_aligner(aligner)
-    order = _Order(store, corpus, utterances, load, retrain, textgrids, workers, progress)
+    order = _Order(store, corpus, utterances, load, retrain, textgrids, workers, gate, progress)
     return _run(
         {"embedded": _embedded, "mfa": _mfa, "textgrid": _textgrid, "hand": _hand}[aligner](order), order
     )
@@ -108,6 +111,7 @@ class _Order:
     retrain: bool
     textgrids: Path | None
     workers: int
+    gate: Gate | None
     progress: Progress | None
 
 
@@ -119,11 +123,32 @@ def _run(chosen: Aligner, order: _Order) -> AlignedCorpus:
     outcome = {item.utterance: item for item in chosen.align(missing, order.load, order.progress)}
     rows = [outcome[u.id] if u.id in outcome else replace(stored[keys[u.id]], utterance=u.id)
             for u in order.utterances]  # fmt: skip
+    rows, flags = _judged(rows, chosen, order)
     return AlignedCorpus(
         order.corpus, chosen.name, chosen.identity, tuple(row for row in rows if isinstance(row, Alignment)),
         tuple(row for row in rows if isinstance(row, Skipped)), len(order.utterances) - len(missing),
-        sum(isinstance(row, Alignment) for row in outcome.values()), chosen.notes,
+        sum(isinstance(row, Alignment) for row in outcome.values()), (*chosen.notes, *flags),
     )  # fmt: skip
+
+
+def _judged(
+    rows: Sequence[Alignment | Skipped], chosen: Aligner, order: _Order
+) -> tuple[list[Alignment | Skipped], tuple[str, ...]]:
+    """Return the rows with a reason in place of each alignment the gate rejects, and what it flags."""
+    alignments = [row for row in rows if isinstance(row, Alignment)]
+    if order.gate is None or not alignments:
+        return list(rows), ()
+    quality = measure_quality(alignments)
+    certain = SEED_ONLY not in chosen.notes
+    found = faults(quality, order.gate, scored=chosen.name == EmbeddedAligner.name, certain=certain)
+    reasons = {row.utterance: why for row, why in zip(alignments, found, strict=True) if why is not None}
+    judged: list[Alignment | Skipped] = [
+        skipped(utterance, reasons[utterance.id]) if utterance.id in reasons else row
+        for utterance, row in zip(order.utterances, rows, strict=True)
+    ]
+    flags = [f"{quality.at_floor.sum()} of {quality.phones.sum()} phones last no longer than 30 ms"]
+    flags += [f"{len(reasons)} of {len(alignments)} alignments rejected by the gate"] if reasons else []
+    return judged, tuple(flags)
 
 
 def _embedded(order: _Order) -> Aligner:

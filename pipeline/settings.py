@@ -4,6 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pipeline.gate import Gate
+
+_GATE = Gate()
 Layer = Annotated[int, Field(ge=1, le=256)]
 
 
@@ -42,6 +45,24 @@ class BuildSettings(BaseModel):
     alignments: dict[str, str] = Field(default_factory=dict)
     """Folder of the alignments made elsewhere, by corpus; hand labels are looked for in the corpus itself."""
 
+    gate: bool = True
+    """Leave out utterances whose alignment cannot be right, with the reason; see `pipeline.gate`."""
+
+    gate_score: float = _GATE.score
+    """Lowest normalised score of the embedded aligner."""
+
+    gate_score_spread: float = Field(default=_GATE.score_spread, gt=0)
+    """How many robust standard deviations a score may lie below the corpus's median."""
+
+    gate_floor: float = Field(default=_GATE.floor, ge=0, le=1)
+    """Largest share of phones that last 30 ms or less."""
+
+    gate_slowest: float = Field(default=_GATE.slowest, ge=0, le=1)
+    """Fewest phones per second of speech, as a multiple of the corpus's median."""
+
+    gate_fastest: float = Field(default=_GATE.fastest, ge=1)
+    """Most phones per second of speech, as a multiple of the corpus's median."""
+
     retrain: bool = False
     """Train the aligner anew, which replaces every alignment of the corpora in the build."""
 
@@ -53,6 +74,18 @@ class BuildSettings(BaseModel):
 
     scheduler: str | None = None
     """Address of a running Dask scheduler, e.g. ``tcp://host:8786``; it is used instead of own workers."""
+
+    def thresholds(self) -> Gate | None:
+        """Return the quality gate, None where it is switched off."""
+        if not self.gate:
+            return None
+        return Gate(
+            score=self.gate_score,
+            score_spread=self.gate_score_spread,
+            floor=self.gate_floor,
+            slowest=self.gate_slowest,
+            fastest=self.gate_fastest,
+        )
 
     @field_validator("features", "layers")
     @classmethod

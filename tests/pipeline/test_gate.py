@@ -1,0 +1,160 @@
+"""The quality gate: what it rejects and with which words, and that it finds wrong texts on EMO-DB."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pipeline import audio
+from pipeline.align import AlignedCorpus, align
+from pipeline.corpora.emodb import TEXTS
+from pipeline.gate import FEWEST, Gate, Quality, faults, measure_quality
+from store.records import Alignment, PhoneInterval, Utterance
+from store.vocabulary import COMMON_RATE
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "corpora" / "emodb"
+
+
+def alignment(*lengths: float, score: float = -0.3, silence: float = 0.5) -> Alignment:
+    """Phones of these lengths in seconds after a silence."""
+    edges = np.round(np.cumsum([0, silence, *lengths]) * COMMON_RATE).astype(int).tolist()
+    intervals = tuple(
+        PhoneInterval(phone="a" if k else "", vowel=None, start=first, stop=stop, score=0.0)
+        for k, (first, stop) in enumerate(pairwise(edges))
+    )
+    return Alignment(utterance="toy/x", key="k", aligner="embedded", score=score, intervals=intervals)
+
+
+def quality(n: int = FEWEST) -> Quality:
+    """A corpus in which nothing is wrong."""
+    return Quality(np.linspace(-0.4, -0.2, n), np.full(n, 2), np.full(n, 10), np.full(n, 12.0))
+
+
+def with_value(values: NDArray[Any], place: int, value: float) -> NDArray[Any]:
+    return np.where(np.arange(len(values)) == place, value, values)
+
+
+def test_measurements_count_speech_only() -> None:
+    found = measure_quality([alignment(0.03, 0.07, 0.1), alignment(0.031, 0.169, silence=3.0), alignment()])
+    assert found.at_floor.tolist() == [1, 0, 0]
+    assert found.phones.tolist() == [3, 2, 0]
+    assert found.rate == pytest.approx([15.0, 10.0, 0.0])
+
+
+def test_nothing_measured() -> None:
+    assert faults(measure_quality([]), Gate()) == []
+
+
+def test_a_usual_corpus_passes() -> None:
+    assert faults(quality(), Gate()) == [None] * FEWEST
+
+
+def test_each_fault_has_its_number_and_threshold() -> None:
+    usual = quality()
+    bad = replace(
+        usual,
+        score=with_value(usual.score, 0, -1.5),
+        rate=with_value(with_value(usual.rate, 1, 30.0), 2, 3.0),
+        at_floor=with_value(usual.at_floor, 3, 8),
+    )
+    found = faults(bad, Gate())
+    assert found[0] == "score -1.50, the text may be another (gate_score: at least -0.75)"
+    assert found[1] is not None
+    assert found[1].startswith("30.0 phones/s, the corpus has 12.0 (gate_slowest, gate_fastest: 0.4 to 2")
+    assert found[2] is not None
+    assert found[2].startswith("3.0 phones/s")
+    assert found[3] == "80 % of its phones last 30 ms or less (gate_floor: at most 60 %)"
+    assert found[4:] == [None] * (FEWEST - 4)
+
+
+def test_a_score_far_below_the_corpus_is_rejected_though_it_is_above_the_fixed_threshold() -> None:
+    clear = replace(quality(), score=with_value(np.linspace(-0.09, -0.05, FEWEST), 5, -0.6))
+    assert [why is not None for why in faults(clear, Gate())] == [k == 5 for k in range(FEWEST)]
+    assert faults(clear, Gate(score_spread=100)) == [None] * FEWEST
+
+
+def test_what_compares_with_the_corpus_needs_one() -> None:
+    few = FEWEST - 1
+    odd = replace(quality(few), rate=with_value(np.full(few, 12.0), 0, 50.0), score=np.full(few, -0.7))
+    assert faults(odd, Gate()) == [None] * few
+
+
+def test_scores_of_the_seed_model_are_held_against_their_median_only() -> None:
+    seed = replace(quality(), score=with_value(np.linspace(-2.1, -1.7, FEWEST), 3, -9.0))
+    found = faults(seed, Gate(), certain=False)
+    assert [k for k, why in enumerate(found) if why] == [3]
+    assert faults(seed, Gate(), scored=False) == [None] * FEWEST
+    assert all(faults(seed, Gate()))
+
+
+@given(st.lists(st.floats(-5, 0), min_size=1, max_size=60), st.floats(-3, -0.1))
+def test_a_stricter_gate_rejects_no_fewer(scores: list[float], threshold: float) -> None:
+    n = len(scores)
+    measured = replace(quality(n), score=np.array(scores))
+    loose = faults(measured, Gate(score=threshold - 0.05))
+    strict = faults(measured, Gate(score=threshold))
+    assert all(why is not None for why, before in zip(strict, loose, strict=True) if before is not None)
+    assert all(why is not None for why, score in zip(strict, scores, strict=True) if score < threshold)
+
+
+def some_of_emodb(speakers: str) -> list[Utterance]:
+    return [
+        Utterance(
+            id=f"emodb/{path.stem}", corpus="emodb", path=path.name, speaker=path.stem[:2], gender="unknown",
+            language="de", emotion="neutral", native_label=path.stem[5], text=TEXTS[path.stem[2:5]],
+            text_id=None, group=None, n_samples=3 * COMMON_RATE, sample_rate=COMMON_RATE, n_channels=1,
+            audio_sha256=path.stem, licence="CC0",
+        )
+        for path in sorted((SHARED / "wav").iterdir()) if path.stem[:2] in speakers.split()
+    ]  # fmt: skip
+
+
+def load(utterance: Utterance) -> NDArray[np.float32]:
+    return audio.load(SHARED / "wav" / utterance.path)
+
+
+class OneModel:
+    """A store that keeps the one model and no alignments."""
+
+    def __init__(self) -> None:
+        self.model: bytes | None = None
+
+    def put_model(self, _name: str, data: bytes) -> str:
+        self.model = data
+        return "digest"
+
+    def latest_model(self, _name: str) -> tuple[str, bytes] | None:
+        return None if self.model is None else ("digest", self.model)
+
+    def latest_alignments(self, _corpus: str, _aligner_digest: str) -> tuple[Alignment, ...]:
+        return ()
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the EMO-DB recordings are not beside the project")
+def test_swapped_texts_of_emodb_are_rejected_and_right_ones_kept() -> None:
+    store, right = OneModel(), some_of_emodb("10 11")
+    names = sorted(TEXTS)
+    next_text = {TEXTS[a]: TEXTS[b] for a, b in zip(names, names[5:] + names[:5], strict=True)}
+    swapped = {utterance.id for utterance in right[::5]}
+
+    def run(rows: list[Utterance]) -> AlignedCorpus:
+        return align(store, "emodb", rows, load, gate=Gate())
+
+    before = run(right)
+    assert before.unaligned == ()
+    assert "phones last no longer than 30 ms" in before.notes[0]
+    wrong = [replace(u, text=next_text[u.text or ""]) if u.id in swapped else u for u in right]
+    after = run(wrong)
+    assert len(swapped) >= 12
+    assert {row.utterance for row in after.unaligned} == swapped
+    assert {row.stage for row in after.unaligned} == {"align"}
+    assert any("alignments rejected by the gate" in note for note in after.notes)
+    assert all("gate_" in row.reason or "text is too long" in row.reason for row in after.unaligned)
+    without = align(store, "emodb", wrong, load)
+    assert all("text is too long" in row.reason for row in without.unaligned)
