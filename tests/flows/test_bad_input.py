@@ -53,7 +53,9 @@ def test_an_empty_corpus(refused, tmp_path):
 
 
 def test_an_unknown_corpus(refused, tmp_path):
-    assert "did you mean ravdess" in refused(*TRAIN, "--source", "ravdes", "--corpora", tmp_path)
+    assert "did you mean ravdess" in refused(
+        *TRAIN, "--source", "ravdes", "--target", "emodb", "--corpora", tmp_path
+    )
 
 
 def test_an_unknown_encoder(refused, tmp_path, pair):
