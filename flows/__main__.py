@@ -118,6 +118,17 @@ def align_command(**options: Any) -> None:
     run_align(AlignRequest(**options))
 
 
+@commands.command("phones")
+@click.argument("language")
+@click.argument("other", required=False)
+def phones_command(language: str, other: str | None) -> None:
+    """Show which shared vowel each vowel of LANGUAGE is, and what it shares with OTHER."""
+    from flows.phone_tables import phone_lines
+
+    for line in phone_lines(language, other):
+        click.echo(line)
+
+
 @commands.command("schedule")
 @click.option("--cron", default="0 3 * * *", show_default=True, help="When to rebuild, in UTC.")
 @click.option("--every", type=click.FloatRange(min=1), hidden=True, help="Seconds, instead of --cron.")

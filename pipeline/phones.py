@@ -45,6 +45,12 @@ def vowel_rows(language: str) -> tuple[VowelRow, ...]:
     return tuple(_vowels(_language(language)).values())
 
 
+def own_vowel_rows(language: str) -> tuple[VowelRow, ...]:
+    """Return the rows that the table holds for this very language; () where it has the general ones only."""
+    own = {row[0] for row in _table()["shared"].get(_language(language), [])}
+    return tuple(row for row in vowel_rows(language) if row.phone in own)
+
+
 def to_ipa(phone: str, phone_set: str) -> str:
     """Return one symbol of an aligner's phone set in IPA, "" for silence.
 
