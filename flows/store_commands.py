@@ -1,26 +1,28 @@
-"""The commands `store ls`, `store show` and `store verify`, for people and as JSON."""
+"""The group of store commands, with `store ls`, `store show` and `store verify`, for people and as JSON."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from flows.store_care import gc_command
+from flows.store_history import diff_command, log_command, stats_command, tag_command, untag_command
+from flows.store_options import JSON, SNAPSHOT, WORK, opened, print_json, tags_of
 from store.catalogue import Commit, Store
 from store.digests import short
 from store.errors import StoreError
 
-WORK = click.option(
-    "--work", type=click.Path(path_type=Path), default=Path("work"), show_default=True, help="Working folder."
-)
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-SNAPSHOT = click.argument("snapshot", required=False)
+__all__ = ["WORK", "store_group"]
 
 
 @click.group("store")
 def store_group() -> None:
-    """Look into the feature store."""
+    """Look into the feature store, and look after it."""
+
+
+for _command in (log_command, diff_command, tag_command, untag_command, stats_command, gc_command):
+    store_group.add_command(_command)
 
 
 @store_group.command("ls")
@@ -28,10 +30,10 @@ def store_group() -> None:
 @JSON
 def list_snapshots(work: Path, as_json: bool) -> None:
     """List the snapshots, newest last."""
-    store = _open(work)
+    store = opened(work)
     rows = [_row(store, commit) for commit in store.commits()]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     if not rows:
         click.echo("no snapshot yet; 'phonanchor features' makes one")
@@ -47,10 +49,10 @@ def list_snapshots(work: Path, as_json: bool) -> None:
 @JSON
 def show_snapshot(snapshot: str | None, work: Path, as_json: bool) -> None:
     """Show one snapshot (id, its beginning, or tag; the newest by default)."""
-    store = _open(work)
+    store = opened(work)
     row = _details(store, store.resolve(snapshot))
     if as_json:
-        _print_json(row)
+        print_json(row)
         return
     for name in ("snapshot", "created", "number", "manifest"):
         click.echo(f"{name:<10} {row[name]}")
@@ -73,11 +75,11 @@ def verify_command(snapshot: str | None, work: Path, as_json: bool) -> None:
     """Read a snapshot back and check presence, lengths and checksums; exit code 2 if anything is wrong."""
     from store.verify import verify  # reads through zarr, which takes half a second to load
 
-    store = _open(work)
+    store = opened(work)
     commit = store.resolve(snapshot)
     problems = verify(store, commit.snapshot)
     if as_json:
-        _print_json({"snapshot": commit.snapshot, "problems": [asdict(problem) for problem in problems]})
+        print_json({"snapshot": commit.snapshot, "problems": [asdict(problem) for problem in problems]})
     else:
         for problem in problems:
             click.echo(f"{problem.where}: {problem.what} ({len(problem.utterances)} utterances)")
@@ -91,16 +93,7 @@ def verify_command(snapshot: str | None, work: Path, as_json: bool) -> None:
         click.echo(f"snapshot {short(commit.snapshot)} is whole")
 
 
-def _open(work: Path) -> Store:
-    return Store.open(work / "store")
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
 def _row(store: Store, commit: Commit) -> dict[str, Any]:
-    tags = sorted(name for name, snapshot in store.tags().items() if snapshot == commit.snapshot)
     return {
         "number": commit.number,
         "snapshot": commit.snapshot,
@@ -108,7 +101,7 @@ def _row(store: Store, commit: Commit) -> dict[str, Any]:
         "manifest": commit.manifest,
         "alignments": list(commit.alignments),
         "features": [store.spec(digest).name for digest in commit.specs],
-        "tags": tags,
+        "tags": tags_of(store, commit),
     }
 
 

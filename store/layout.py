@@ -69,6 +69,16 @@ class Layout:
         return self.root / "writer.lock"
 
     @property
+    def tags_lock(self) -> Path:
+        """The lock that keeps tags still while it is decided what may go."""
+        return self.root / "tags.lock"
+
+    @property
+    def collected(self) -> Path:
+        """The document that names the commits that were removed."""
+        return self.root / "collected.json"
+
+    @property
     def specs(self) -> Path:
         """The folder of feature specs."""
         return self.root / "specs"
@@ -78,33 +88,63 @@ class Layout:
         """The folder of tags."""
         return self.root / "tags"
 
+    @property
+    def arrays(self) -> Path:
+        """The folder of arrays, by spec digest and corpus."""
+        return self.root / "arrays"
+
+    @property
+    def all_receipts(self) -> Path:
+        """The folder of receipts, by spec digest and corpus."""
+        return self.root / "receipts"
+
+    @property
+    def manifests(self) -> Path:
+        """The folder of manifests."""
+        return self.root / "manifests"
+
+    @property
+    def alignment_tables(self) -> Path:
+        """The folder of alignments."""
+        return self.root / "alignments"
+
+    @property
+    def models(self) -> Path:
+        """The folder of trained aligner models."""
+        return self.root / "models"
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder of snapshots."""
+        return self.root / "snapshots"
+
     def manifest(self, digest: str) -> Path:
         """The utterances of a manifest."""
-        return self.root / "manifests" / f"{checked_digest(digest)}.parquet"
+        return self.manifests / f"{checked_digest(digest)}.parquet"
 
     def manifest_skipped(self, digest: str) -> Path:
         """What the manifest left out."""
-        return self.root / "manifests" / f"{checked_digest(digest)}.skipped.parquet"
+        return self.manifests / f"{checked_digest(digest)}.skipped.parquet"
 
     def alignments(self, digest: str) -> Path:
         """The alignments of one corpus by one aligner."""
-        return self.root / "alignments" / f"{checked_digest(digest)}.parquet"
+        return self.alignment_tables / f"{checked_digest(digest)}.parquet"
 
     def unaligned(self, digest: str) -> Path:
         """What could not be aligned."""
-        return self.root / "alignments" / f"{checked_digest(digest)}.unaligned.parquet"
+        return self.alignment_tables / f"{checked_digest(digest)}.unaligned.parquet"
 
     def latest_alignments(self, corpus: str, aligner: str) -> Path:
         """The pointer to the newest alignments of a corpus by an aligner."""
-        return self.root / "alignments" / "latest" / folder_name(corpus) / f"{folder_name(aligner)}.json"
+        return self.alignment_tables / "latest" / folder_name(corpus) / f"{folder_name(aligner)}.json"
 
     def model(self, digest: str) -> Path:
         """A trained aligner model."""
-        return self.root / "models" / f"{checked_digest(digest)}.bin"
+        return self.models / f"{checked_digest(digest)}.bin"
 
     def latest_model(self, name: str) -> Path:
         """The pointer to the newest model of a name."""
-        return self.root / "models" / "latest" / f"{folder_name(name)}.json"
+        return self.models / "latest" / f"{folder_name(name)}.json"
 
     def spec(self, digest: str) -> Path:
         """A feature spec."""
@@ -112,11 +152,11 @@ class Layout:
 
     def array(self, spec: str, corpus: str) -> Path:
         """The Zarr array of a (spec digest, corpus)."""
-        return self.root / "arrays" / checked_digest(spec) / folder_name(corpus) / "values"
+        return self.arrays / checked_digest(spec) / folder_name(corpus) / "values"
 
     def receipts(self, spec: str, corpus: str) -> Path:
         """The folder of receipts of a (spec digest, corpus)."""
-        return self.root / "receipts" / checked_digest(spec) / folder_name(corpus)
+        return self.all_receipts / checked_digest(spec) / folder_name(corpus)
 
     def receipt(self, spec: str, corpus: str, start: int) -> Path:
         """The receipt of the work item whose rows begin at ``start``."""
@@ -124,7 +164,7 @@ class Layout:
 
     def snapshot(self, identifier: str) -> Path:
         """The folder of a snapshot."""
-        return self.root / "snapshots" / checked_digest(identifier)
+        return self.snapshots / checked_digest(identifier)
 
     def commit(self, number: int) -> Path:
         """One entry of the log."""

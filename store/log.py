@@ -1,12 +1,12 @@
 """The commit log of a store: numbered entries, HEAD, and tags."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from store.atomic import file_digest, unwritable
+from store.atomic import exclusive_lock, file_digest, unwritable
 from store.digests import Json, short
 from store.documents import read_document, write_document
 from store.entries import Commit
@@ -55,8 +55,26 @@ class Log:
         return path.relative_to(self.layout.root).as_posix()
 
     def commits(self) -> tuple[Commit, ...]:
-        """Return all commits, oldest first."""
-        return tuple(self.entry(number) for number in range(1, self.head_number() + 1))
+        """Return all commits that were not removed, oldest first."""
+        gone = self.collected()
+        return tuple(self.entry(number) for number in range(1, self.head_number() + 1) if number not in gone)
+
+    def collected(self) -> dict[int, str]:
+        """Return the snapshot ids of the commits that were removed, by number."""
+        path = self.layout.collected
+        if not path.exists():
+            return {}
+        try:
+            return {int(number): str(name) for number, name in read_document(path)["commits"]}
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"the removed commits in {path}", "another document", "restore it") from error
+
+    def mark_collected(self, commits: Iterable[Commit]) -> None:
+        """Take commits out of the log in one step; their files may go afterwards."""
+        gone = {**self.collected(), **{commit.number: commit.snapshot for commit in commits}}
+        write_document(
+            self.layout.collected, {"commits": [[number, gone[number]] for number in sorted(gone)]}
+        )
 
     def head(self) -> Commit | None:
         """Return the newest commit."""
@@ -93,7 +111,7 @@ class Log:
             if head is None:
                 raise StoreError(f"a snapshot in {self.layout.root}", "none", "build the features first")
             return head
-        tagged = self._tagged()
+        tagged = self.tagged()
         if ref in tagged:
             return self.entry(tagged[ref])
         by_snapshot = {commit.snapshot: commit for commit in self.commits()}  # the newest of each wins
@@ -103,10 +121,12 @@ class Log:
         raise self._unresolved(ref, len(found), list(by_snapshot), sorted(tagged))
 
     def _unresolved(self, ref: str, count: int, snapshots: Sequence[str], tags: Sequence[str]) -> StoreError:
+        gone = [name for name in self.collected().values() if len(ref) >= SHORTEST_PREFIX]
+        why = " (removed by garbage collection)" if any(name.startswith(ref) for name in gone) else ""
         newest = ", ".join(short(name) for name in snapshots[:-11:-1]) or "none"
         return StoreError(
             f"a tag, or {SHORTEST_PREFIX} or more leading digits of one snapshot",
-            f"{ref[:80]!r}, which fits {count}; snapshots (newest first): {newest};"
+            f"{ref[:80]!r}{why}, which fits {count}; snapshots (newest first): {newest};"
             f" tags: {', '.join(tags) or 'none'}",
             "name one of these",
         )
@@ -115,8 +135,10 @@ class Log:
         """Point a tag at a commit; see `Store.tag`."""
         if re.fullmatch("[0-9a-f]{12,64}", name):
             raise StoreError("a tag that cannot be taken for a snapshot id", name, "choose another name")
-        path, commit = self.layout.tag(name), self.resolve(ref)
-        write_document(path, {"snapshot": commit.snapshot, "number": commit.number})
+        path = self.layout.tag(name)
+        with exclusive_lock(self.layout.tags_lock):
+            commit = self.resolve(ref)
+            write_document(path, {"snapshot": commit.snapshot, "number": commit.number})
 
     def untag(self, name: str) -> None:
         """Remove a tag."""
@@ -124,16 +146,17 @@ class Log:
         try:
             path.unlink()
         except FileNotFoundError as error:
-            there = ", ".join(sorted(self._tagged())) or "none"
+            there = ", ".join(sorted(self.tagged())) or "none"
             raise StoreError(f"a tag {name}", f"tags: {there}", "name one of these") from error
         except OSError as error:
             raise unwritable(path, error) from error
 
     def tags(self) -> dict[str, str]:
         """Return the snapshot id of each tag, by name."""
-        return {name: self.entry(number).snapshot for name, number in self._tagged().items()}
+        return {name: self.entry(number).snapshot for name, number in self.tagged().items()}
 
-    def _tagged(self) -> dict[str, int]:
+    def tagged(self) -> dict[str, int]:
+        """Return the number of the commit of each tag, by name."""
         paths = sorted(self.layout.tags.glob("[!.]*.json"))
         return {plain_name(path.stem): int(read_document(path)["number"]) for path in paths}
 

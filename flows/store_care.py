@@ -1,0 +1,53 @@
+"""The commands that look after a store: `store gc`."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flows.store_options import JSON, WORK, opened, print_json, size
+from store.digests import short
+from store.garbage import Garbage, collect, find_garbage
+
+
+@click.command("gc")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--keep", type=click.IntRange(1), default=1, show_default=True, help="Newest commits to keep.")
+@WORK
+@JSON
+def gc_command(dry_run: bool, keep: int, work: Path, as_json: bool) -> None:
+    """Remove what neither a tag nor the newest commits need; older commits without a tag leave the log."""
+    store = opened(work)
+    garbage = find_garbage(store, keep=keep) if dry_run else collect(store, keep=keep)
+    if as_json:
+        print_json(_as_json(garbage, store.path, dry_run))
+        return
+    verb = "would remove" if dry_run else "removed"
+    for commit in garbage.dropped:
+        click.echo(f"{verb} commit {commit.number}, snapshot {short(commit.snapshot)}, {commit.created}")
+    for kind, (files, total) in _by_kind(garbage).items():
+        click.echo(f"{verb} {files} x {kind}, {size(total)}")
+    click.echo(f"{verb} {size(garbage.bytes)} in all; {len(garbage.kept)} commits stay")
+
+
+def _by_kind(garbage: Garbage) -> dict[str, tuple[int, int]]:
+    """Return the number and the bytes of what goes, by kind."""
+    counts, sizes = Counter[str](), Counter[str]()
+    for item in garbage.removals:
+        counts[item.kind] += 1
+        sizes[item.kind] += item.bytes
+    return {kind: (counts[kind], sizes[kind]) for kind in counts}
+
+
+def _as_json(garbage: Garbage, root: Path, dry_run: bool) -> dict[str, Any]:
+    return {
+        "dry_run": dry_run,
+        "bytes": garbage.bytes,
+        "kept": [{"number": item.number, "snapshot": item.snapshot} for item in garbage.kept],
+        "dropped": [{"number": item.number, "snapshot": item.snapshot} for item in garbage.dropped],
+        "removed": [
+            {"kind": item.kind, "path": item.path.relative_to(root).as_posix(), "bytes": item.bytes}
+            for item in garbage.removals
+        ],
+    }

@@ -1,0 +1,47 @@
+"""What the store commands share: their options, opening the store, and printing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from store.catalogue import Commit, Store
+
+WORK = click.option(
+    "--work", type=click.Path(path_type=Path), default=Path("work"), show_default=True, help="Working folder."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+SNAPSHOT = click.argument("snapshot", required=False)
+NAMED = 10
+"""How many utterances are named for people; JSON names all."""
+
+
+def opened(work: Path) -> Store:
+    """Return the store of a working folder; StoreError if there is none."""
+    return Store.open(work / "store")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def tags_of(store: Store, commit: Commit) -> list[str]:
+    """Return the tags that name exactly this commit."""
+    return sorted(name for name, number in store.log.tagged().items() if number == commit.number)
+
+
+def some(names: tuple[str, ...]) -> str:
+    """Return the first names of a list, and how many more there are."""
+    more = f", and {len(names) - NAMED} more (--json names all)" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def size(count: float) -> str:
+    """Return a number of bytes for people, in powers of 1024."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
