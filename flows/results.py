@@ -20,7 +20,6 @@ from store.feature_store import FeatureStore
 from store.records import Skipped
 from store.tables import read_records, write_records
 from training.experiment import Experiment
-from training.jobs import CODE_VERSION
 from training.records import ResultRow
 from training.reports.assemble import Measured, measure, report_input, write_results
 from training.reports.figures import VowelToken
@@ -28,6 +27,7 @@ from training.reports.page import write_report
 from training.reports.terminal import result_table
 from training.results import Stamp
 from training.run import Outcome, RunProgress, run_experiment
+from training.saved_runs import code_digest
 
 SAMPLE_REMARK = (
     "Both corpora are SYNTHETIC: espeak-ng spoke them, Mandarin included; no real Mandarin was at hand. "
@@ -51,9 +51,9 @@ def experiment_of(configuration: Configuration, features: Features) -> Experimen
     return configuration.experiment.model_copy(update={"frames": features.frames})
 
 
-def training_cache(configuration: Configuration, experiment: Experiment) -> Path:
-    """Return where finished training runs of an experiment are kept, to go on after a kill and to reuse."""
-    return configuration.work / "cache" / "training" / short(experiment.digest)
+def training_cache(configuration: Configuration) -> Path:
+    """Return where finished training runs are kept, to go on after a kill and to reuse."""
+    return configuration.work / "cache" / "training"
 
 
 def train(configuration: Configuration, features: Features, progress: Report | None = None) -> Outcome:
@@ -63,8 +63,13 @@ def train(configuration: Configuration, features: Features, progress: Report | N
         FeatureStore.open(features.store, features.snapshot),
         experiment,
         progress=_training(progress),
-        folder=training_cache(configuration, experiment),
+        folder=training_cache(configuration),
     )
+
+
+def reuse_line(outcome: Outcome) -> str:
+    """Return how many training runs were finished before."""
+    return f"train: {outcome.reused} of {outcome.runs} runs reused"
 
 
 def write_run(
@@ -140,12 +145,12 @@ def stamp_of(configuration: Configuration, features: Features) -> Stamp:
 
 
 def code_version() -> str:
-    """Return the version of the package and of the training code."""
+    """Return the version of the package, and which sources the training runs were made with."""
     try:
         installed = version("phonanchor")
     except PackageNotFoundError:
         installed = "source"
-    return f"{installed}, training {CODE_VERSION}"
+    return f"{installed}, training {short(code_digest())}"
 
 
 def vowel_tokens(features: Features, outcome: Outcome) -> tuple[VowelToken, ...]:

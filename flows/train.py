@@ -7,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 
 from flows import results
+from flows.build_commands import say
 from flows.configuration import Configuration, validated
 from flows.progress import shown
 from flows.rebuild import rebuild_features
@@ -30,6 +31,7 @@ def train(run: Run) -> None:
     """Train and score every system."""
     with shown(Console()) as progress:
         run.outcome = results.train(run.configuration, run.features, progress)
+    say(results.reuse_line(run.outcome))
 
 
 @task(name="report", cache_policy=NO_CACHE, persist_result=False)

@@ -1,29 +1,23 @@
-"""Runs and remembers the systems of one seed and fold, here or in several processes."""
+"""Runs the systems of one seed and fold, here or in several processes."""
 
-import json
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from multiprocessing import active_children, get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from store.digests import digest
 from training.adaptation import UNLABELLED, Problem
 from training.dataset import CorpusData
 from training.experiment import Experiment
 from training.guards import EVALUATION, Ledger
-from training.records import AnchorScore, Epoch, LabelAccess, Prediction, System
+from training.records import LabelAccess, Prediction, System
+from training.saved_runs import Run, save_run, saved_run
 from training.trainer import Trainer
-
-CODE_VERSION = 1
-"""Raise when the results of an unchanged experiment may change: saved runs are then not reused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +48,6 @@ class Job:
         return f"{system.model}-{system.anchor_labels}-seed{self.seed}-fold{self.fold}"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one system left on one seed and fold."""
-
-    predictions: tuple[Prediction, ...]
-    anchors: tuple[AnchorScore, ...]
-    epochs: tuple[Epoch, ...]
-    accesses: tuple[LabelAccess, ...]
-
-
 Finished = Callable[[Job, System, bool], None]
 """Called after each run, with whether it was reused."""
 
@@ -71,15 +55,14 @@ Finished = Callable[[Job, System, bool], None]
 def execute(inputs: Inputs, jobs: Sequence[Job], folder: Path | None, finished: Finished) -> list[Run]:
     """Run all jobs and return their runs in the order of jobs and systems.
 
-    Runs saved in ``folder`` under the same experiment, data and split are reused; new ones are saved there
-    one by one, so that a killed experiment goes on where it stopped.
+    Runs saved in ``folder`` under the same key (settings, data, split, code; see `saved_runs.run_key`) are
+    reused; new ones are saved there one by one, so that a killed experiment goes on where it stopped. Raises
+    `StoreError` where a run cannot be saved.
     """
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
     known: dict[tuple[int, System], Run] = {}
     left: list[tuple[int, Job]] = []
     for at, job in enumerate(jobs):
-        saved = {system: _load(inputs, job, system, folder) for system in job.systems}
+        saved = {system: saved_run(inputs, job, system, folder) for system in job.systems}
         for system, run in saved.items():
             if run is not None:
                 known[at, system] = run
@@ -175,7 +158,7 @@ def run_job(inputs: Inputs, job: Job, folder: Path | None) -> Iterator[tuple[Sys
             epochs=trained.epochs,
             accesses=accesses(system),
         )
-        _save(inputs, job, system, run, folder)
+        save_run(inputs, job, system, run, folder)
         yield system, run
 
 
@@ -213,60 +196,3 @@ def _predictions(
         )
         for item, row in zip(job.test, probabilities, strict=True)
     )  # fmt: skip
-
-
-def _key(inputs: Inputs, job: Job, system: System) -> str:
-    """Return the digest of everything that one run depends on."""
-    sides = {name: getattr(job, name) for name in ("train", "validation", "adapt", "test")}
-    settings = inputs.experiment.model_dump(
-        mode="json",
-        exclude={"workers", "name", "models", "anchor_labels", "repeated_models", "seeds", "folds", "preset"},
-    )
-    return digest({
-        "code": CODE_VERSION, "torch": str(torch.__version__), "data": inputs.data, "settings": settings,
-        "system": asdict(system), "seed": job.seed, "fold": job.fold, "sides": sides,
-    })  # fmt: skip
-
-
-def _save(inputs: Inputs, job: Job, system: System, run: Run, folder: Path | None) -> None:
-    if folder is None:
-        return
-    document = {"key": _key(inputs, job, system), **asdict(run)}
-    path = folder / f"{job.name_of(system)}.json"
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    aside.write_text(json.dumps(_without_nan(document)), encoding="utf-8")
-    aside.replace(path)
-
-
-def _load(inputs: Inputs, job: Job, system: System, folder: Path | None) -> Run | None:
-    """Return the saved run, or None where there is none, it is damaged, or it belongs to other inputs."""
-    if folder is None:
-        return None
-    try:
-        document = json.loads((folder / f"{job.name_of(system)}.json").read_text(encoding="utf-8"))
-        if document["key"] != _key(inputs, job, system):
-            return None
-        return Run(
-            predictions=tuple(
-                Prediction(**{**row, "probabilities": tuple(row["probabilities"])})
-                for row in document["predictions"]
-            ),
-            anchors=tuple(AnchorScore(**_with_nan(row)) for row in document["anchors"]),
-            epochs=tuple(Epoch(**row) for row in document["epochs"]),
-            accesses=tuple(LabelAccess(**row) for row in document["accesses"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _without_nan(value: object) -> object:
-    """Replace NaN by None all the way down, so that the file is plain JSON."""
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return [_without_nan(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _with_nan(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: math.nan if value is None else value for key, value in row.items()}

@@ -31,7 +31,7 @@ READ_AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgress:
-    """How far an experiment is: runs (system, seed, fold) done of all, and what has just ended."""
+    """How far an experiment is: runs (system, seed, fold) done, and what has just ended ("" at first)."""
 
     done: int
     total: int
@@ -44,7 +44,8 @@ class Outcome:
     """Everything that an experiment leaves behind; the records are ordered by system, seed and fold.
 
     ``absent_vowels`` are shared vowels of the groups in use that one side or both lack, whatever the emotion:
-    vowel -> ``source``, ``target`` or ``both``. ``precision`` and ``device`` are those actually used.
+    vowel -> ``source``, ``target`` or ``both``. ``precision`` and ``device`` are those actually used;
+    ``reused`` of ``runs`` runs were finished before.
     """
 
     experiment: Experiment
@@ -63,6 +64,8 @@ class Outcome:
     selected_on: str
     precision: str
     device: str
+    runs: int = 0
+    reused: int = 0
 
 
 def run_experiment(
@@ -77,6 +80,8 @@ def run_experiment(
 
     Raises
     ------
+    StoreError
+        If a finished run cannot be saved.
     TrainingError
         If a corpus has fewer than two of the classes, or a model needs a common vowel and there is none.
     SplitError
@@ -95,6 +100,7 @@ def run_experiment(
     reports = _check_splits(experiment, source, target, protocol)
     jobs = _jobs(experiment, neural, source, target, protocol)
     tick = _Ticker(progress, sum(len(job.systems) for job in jobs) + len(linear))
+    tick.tell("", False)
     inputs = Inputs(experiment, source.data, target.data, _data_name(store, experiment, source, target))
     runs = execute(inputs, jobs, folder, lambda job, system, reused: tick(_label(job, system), reused))
     ledger = Ledger()
@@ -122,6 +128,7 @@ def run_experiment(
         skipped=source.skipped + target.skipped,
         absent_vowels=_absent(experiment, source, target),
         selected_on=SELECTED_ON, precision=resolve_precision(experiment.precision), device=str(device()),
+        runs=tick.total, reused=tick.reused,
     )  # fmt: skip
 
 
@@ -129,10 +136,15 @@ class _Ticker:
     """Counts finished runs and tells the caller."""
 
     def __init__(self, progress: Callable[[RunProgress], None] | None, total: int) -> None:
-        self.progress, self.total, self.done = progress, total, 0
+        self.progress, self.total, self.done, self.reused = progress, total, 0, 0
 
     def __call__(self, label: str, reused: bool) -> None:
         self.done += 1
+        self.reused += reused
+        self.tell(label, reused)
+
+    def tell(self, label: str, reused: bool) -> None:
+        """Tell the caller how far it is."""
         if self.progress is not None:
             self.progress(RunProgress(done=self.done, total=self.total, label=label, reused=reused))
 

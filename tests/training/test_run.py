@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from store.errors import SplitError, TrainingError
+from store.errors import SplitError, StoreError, TrainingError
+from training import saved_runs
 from training.experiment import Experiment
 from training.metrics import uar
 from training.run import Outcome, RunProgress, run_experiment
@@ -72,14 +73,18 @@ def test_only_oracle_modes_read_target_labels(make_store: Callable, outcome: Out
     assert relabelled == turned
 
 
-def test_finished_runs_are_reused_until_something_changes(make_store: Callable, tmp_path: Path) -> None:
+def test_finished_runs_are_reused_until_something_changes(
+    make_store: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     experiment = SMALL.model_copy(update={"models": ("CL", "GA-CL"), "epochs": 4})
 
     def run(experiment: Experiment, **changes: object) -> tuple[Outcome, list[bool]]:
         seen: list[RunProgress] = []
         outcome = run_experiment(make_store(**changes), experiment, seen.append, tmp_path)
-        assert [item.done for item in seen] == list(range(1, seen[-1].total + 1))
-        return outcome, [item.reused for item in seen]
+        assert [item.done for item in seen] == list(range(seen[-1].total + 1))
+        reused = [item.reused for item in seen[1:]]
+        assert (outcome.reused, outcome.runs) == (sum(reused), len(reused))
+        return outcome, reused
 
     first, reused = run(experiment)
     assert reused == [False] * 6
@@ -94,7 +99,36 @@ def test_finished_runs_are_reused_until_something_changes(make_store: Callable, 
     assert sorted(reused) == [False] + [True] * 5
     assert third.predictions == first.predictions
     assert not any(run(experiment.model_copy(update={"beta": 0.4}))[1])
-    assert not any(run(experiment, signal=0.9)[1])
+    assert not any(run(experiment, repeats=4)[1])
+    with monkeypatch.context() as patch:
+        patch.setattr(saved_runs, "code_digest", lambda: "other sources")
+        assert not any(run(experiment)[1])
+    assert all(run(experiment.model_copy(update={"precision": "float32", "workers": 0}))[1])
+    assert not any(run(experiment.model_copy(update={"precision": "bfloat16"}))[1])
+    _, reused = run(experiment.model_copy(update={"seeds": (0, 1)}))
+    assert reused == [True] * 6 + [False] * 6
+
+
+def test_a_run_that_cannot_be_saved_is_a_one_line_error(make_store: Callable, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    experiment = SMALL.model_copy(update={"models": ("CL",), "epochs": 3})
+    with pytest.raises(StoreError, match="free space"):
+        run_experiment(make_store(), experiment, folder=tmp_path / "file")
+
+
+def test_the_code_digest_follows_what_training_does_not_what_reports_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "training"
+    (package / "reports").mkdir(parents=True)
+    source = package / "losses.py"
+    source.write_text("a = 1")
+    monkeypatch.setattr(saved_runs, "__file__", str(package / "saved_runs.py"))
+    first = saved_runs.code_digest.__wrapped__()
+    (package / "reports" / "page.py").write_text("b = 1")
+    assert saved_runs.code_digest.__wrapped__() == first
+    source.write_text("a = 2")
+    assert saved_runs.code_digest.__wrapped__() != first
 
 
 @pytest.mark.slow
