@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isnan, nan, sqrt
+from math import isnan, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ STAR_LEVELS: Mapping[str, tuple[float, float, float]] = {
 class PairedTest:
     """A two-sided paired t-test over runs: d_r = A_r - B_r, t = mean(d) / (sd(d) / sqrt(R)), df = R - 1.
 
-    With one run, ``t``, ``p`` and ``d_z`` are NaN. If all differences are equal, ``t`` and ``d_z`` are
-    infinite and ``p`` is 0 (or 0, 0 and 1 where the runs are the same).
+    With one run, or where all differences are equal (`no_spread`), ``t``, ``p`` and ``d_z`` are NaN: a spread
+    of zero over a few seeds would make every difference infinitely sure.
     """
 
     n: int
@@ -35,6 +35,11 @@ class PairedTest:
     df: int
     p: float
     d_z: float
+
+    @property
+    def no_spread(self) -> bool:
+        """Whether several runs differ by the same amount, so that there is nothing to test with."""
+        return self.n > 1 and isnan(self.p)
 
 
 def paired_t(first: Mapping[int, float], second: Mapping[int, float]) -> PairedTest:
@@ -54,9 +59,9 @@ def paired_t(first: Mapping[int, float], second: Mapping[int, float]) -> PairedT
     differences = np.array([first[seed] - second[seed] for seed in sorted(first)])
     n, mean = len(differences), float(differences.mean())
     sd = float(differences.std(ddof=1)) if n > 1 else nan
-    d_z = mean / sd if not sd <= ROUNDING else 0.0 if abs(mean) <= ROUNDING else float(np.copysign(inf, mean))
+    d_z = mean / sd if sd > ROUNDING else nan
     t = d_z * sqrt(n)
-    p = nan if n < 2 else float(2 * stats.t.sf(abs(t), n - 1))
+    p = float(2 * stats.t.sf(abs(t), n - 1)) if n > 1 else nan
     return PairedTest(n=n, mean_difference=mean, t=t, df=n - 1, p=p, d_z=d_z)
 
 
