@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from store.errors import TrainingError
 from store.vocabulary import SHARED_VOWELS
 from training.anchors import ANY_EMOTION, Cell, Centroid, centroids, score_rows, select, similarities
 from training.dataset import CorpusData
@@ -23,7 +24,8 @@ CENTROIDS, RANDOM_ANCHORS = 11, 12
 class Problem:
     """One seed and fold: who trains, validates, is adapted to and is tested; all are positions in a corpus.
 
-    ``target.labels`` are all -1: training cannot read them. `oracle` modes are handed them explicitly.
+    ``target.labels`` are all -1: training cannot read them, and a target with labels raises TrainingError.
+    `oracle` modes are handed them explicitly.
     """
 
     experiment: Experiment
@@ -35,6 +37,13 @@ class Problem:
     validation: NDArray[np.int64]
     adapt: NDArray[np.int64]
     test: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        known = int(np.sum(self.target.labels != UNLABELLED))
+        if known:
+            raise TrainingError(
+                "a target corpus without labels", f"{known} labels", "hide them; hand them over by name"
+            )
 
 
 class Adaptation:
@@ -50,9 +59,13 @@ class Adaptation:
         self.anchors: dict[int, tuple[int, ...]] = {}
         self._rows: dict[str, tuple[AnchorScore, ...]] = {}
         self._source = self._centroids(problem.source, problem.train, problem.source.labels)
-        if system.anchor_labels == "oracle_val":
-            if oracle is None:
-                raise ValueError("oracle_val needs the labels of the target training speakers")
+        if (oracle is not None) != (system.anchor_labels == "oracle_val"):
+            raise TrainingError(
+                "target labels for oracle_val and for no other mode",
+                f"{'none' if oracle is None else 'labels'} for {system.label}",
+                "hand them over to the systems that are marked so",
+            )
+        if oracle is not None:
             chosen = _at_most(problem.adapt, oracle[problem.adapt], problem)
             self.labels[chosen] = oracle[chosen]
 
@@ -102,6 +115,11 @@ class Adaptation:
     def _number(self, emotion: str) -> int:
         return UNLABELLED if emotion == ANY_EMOTION else self.problem.experiment.classes.index(emotion)
 
+    def _labelled(self, emotion: str) -> int:
+        """Return how many adaptation utterances are labelled with the emotion (without labels, none)."""
+        number = self._number(emotion)
+        return 0 if number == UNLABELLED else int(np.sum(self.labels[self.problem.adapt] == number))
+
     def _choose(self, emotions: list[str]) -> None:
         problem, groups = self.problem, self.problem.experiment.groups
         source, target = self._source, self._centroids(problem.target, problem.adapt, self.labels)
@@ -116,6 +134,8 @@ class Adaptation:
             self._rows[emotion] = score_rows(
                 system=self.system.label, seed=problem.seed, fold=problem.fold, emotions=[emotion],
                 groups=groups, source=source, target=target, cells=cells, sets=sets,
+                target_inventory=problem.target.inventory, n_labelled={emotion: self._labelled(emotion)},
+                n_adapt=len(problem.adapt),
             )  # fmt: skip
 
     def _centroids(

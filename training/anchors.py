@@ -1,7 +1,7 @@
 """Similarity of vowels between two languages and the choice of anchor vowels per emotion."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,14 +144,20 @@ def score_rows(
     target: Mapping[Cell, Centroid],
     cells: Mapping[Cell, Similarity],
     sets: AnchorSets,
+    target_inventory: Collection[str],
+    n_labelled: Mapping[str, int],
+    n_adapt: int,
 ) -> tuple[AnchorScore, ...]:
-    """Return one row for each emotion and vowel, absent ones included with NaN scores."""
+    """Return one row for each emotion and vowel, absent ones included with NaN scores.
+
+    ``target_inventory`` holds the vowels of the target corpus, whatever the emotion; ``n_labelled`` (by
+    emotion) and ``n_adapt`` count adaptation utterances.
+    """
     rows = []
     for emotion in emotions:
         for vowel in (vowel for group in groups for vowel in group):
             cell = (emotion, vowel)
             similarity = cells.get(cell)
-            missing = [name for name, side in (("source", source), ("target", target)) if cell not in side]
             names = [name for name in SETS if vowel in sets.chosen[name].get(emotion, ())]
             rows.append(
                 AnchorScore(
@@ -161,8 +167,20 @@ def score_rows(
                     combined=similarity.combined if similarity else math.nan,
                     n_source=source[cell].count if cell in source else 0,
                     n_target=target[cell].count if cell in target else 0,
-                    absent="both" if len(missing) == 2 else "".join(missing),
-                    chosen=",".join(names),
+                    absent=_absent(cell, source, target, target_inventory), chosen=",".join(names),
+                    n_labelled=n_labelled.get(emotion, 0), n_adapt=n_adapt,
                 )
             )  # fmt: skip
     return tuple(rows)
+
+
+def _absent(
+    cell: Cell, source: Mapping[Cell, Centroid], target: Mapping[Cell, Centroid], inventory: Collection[str]
+) -> str:
+    """Return which side lacks the vowel, or ``unlabelled`` where only labels are lacking; see AnchorScore."""
+    if cell not in source:
+        return "source" if cell[1] in inventory else "both"
+    if cell in target:
+        return ""
+    labels_lack = cell[1] in inventory and cell[0] != ANY_EMOTION
+    return "unlabelled" if labels_lack else "target"

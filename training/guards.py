@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor
 
+import numpy as np
+from numpy.typing import NDArray
+
 from store.errors import SplitError, TrainingError
 from store.records import Utterance
 from training.metrics import uar, wa
@@ -13,6 +16,8 @@ from training.splits import Fold
 
 EVALUATION = "evaluation"
 ROLES = ("source", "target")
+HIDDEN = -1
+"""What stands for a label that is not handed over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +128,25 @@ class Ledger:
             if text not in parts[entry.corpus_role]:
                 parts[entry.corpus_role].append(text)
         return "; ".join(f"{role}: {', '.join(parts[role])}" for role in ROLES if role in parts)
+
+
+class LockedLabels:
+    """The labels of one corpus; every reading of them is noted in the ledger at the moment of handing over.
+
+    Hold target labels in one of these and pass nothing else on: what the ledger then says is what was read.
+    """
+
+    def __init__(self, labels: NDArray[np.int64], corpus_role: str, ledger: Ledger) -> None:
+        self._labels, self._role, self._ledger = labels, corpus_role, ledger
+
+    def hand_over(
+        self, items: NDArray[np.int64], *, system: str, stage: str, split: str, purpose: str
+    ) -> NDArray[np.int64]:
+        """Return all labels (n,), those outside ``items`` (positions) as -1, and note who read them."""
+        self._ledger.note(system, stage, self._role, split, purpose)
+        shown = np.full_like(self._labels, HIDDEN)
+        shown[items] = self._labels[items]
+        return shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,24 @@ class System:
 
     @property
     def label(self) -> str:
-        """The name printed in tables."""
+        """The name in records: the key of predictions, ledger and result rows."""
+        return self.model + _bracketed(self._notes)
+
+    @property
+    def shown(self) -> str:
+        """The name printed for people, which says what the linear baseline is."""
+        linear = self.model == "linear"
+        notes = [*(["mean+SD"] if linear else []), *self._notes]
+        return ("logistic" if linear else self.model) + _bracketed(notes)
+
+    @property
+    def _notes(self) -> list[str]:
         notes = [] if self.anchor_labels == "none" else [self.anchor_labels]
-        notes += ["per-speaker z"] if self.standardisation == "speaker" else []
-        return self.model + (f" ({', '.join(notes)})" if notes else "")
+        return notes + (["per-speaker z"] if self.standardisation == "speaker" else [])
+
+
+def _bracketed(notes: list[str]) -> str:
+    return f" ({', '.join(notes)})" if notes else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +55,11 @@ class Prediction:
 class AnchorScore:
     """Similarity of one vowel of one emotion in both languages, in one fold, seed and label mode.
 
-    Where a language lacks the vowel, ``cosine``, ``euclidean`` and ``combined`` are NaN and ``absent`` says
-    which (``source``, ``target``, ``both``, else empty); ``chosen`` lists the sets that hold it: ``BA,GA``.
+    Where there is nothing to compare, ``cosine``, ``euclidean`` and ``combined`` are NaN and ``absent`` says
+    why: ``source``, ``target`` or ``both`` lack the vowel, or ``unlabelled``: the target has it, but in no
+    utterance labelled with the emotion. Else ``absent`` is empty; ``chosen`` lists the sets that hold the
+    vowel: ``BA,GA``. Of ``n_adapt`` adaptation utterances ``n_labelled`` carry the emotion as label, true or
+    pseudo (-1: not recorded).
     """
 
     system: str
@@ -57,6 +74,8 @@ class AnchorScore:
     n_target: int
     absent: str
     chosen: str
+    n_labelled: int = -1
+    n_adapt: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,6 +149,7 @@ def _rows(
     return score_rows(
         system="s", seed=0, fold=0, emotions=["anger"], groups=GROUPS, source=one, target=other, cells=cells,
         sets=select(cells, ["anger"], GROUPS, np.random.default_rng(0)),
+        target_inventory={vowel for _, vowel in other} | {"eI"}, n_labelled={"anger": 7}, n_adapt=9,
     )  # fmt: skip
 
 
@@ -157,11 +158,25 @@ def test_absent_vowels_are_reported_with_the_side_that_lacks_them() -> None:
     other = {("anger", "i"): Centroid(np.ones(2), 2), ("anger", "u"): Centroid(np.ones(2), 1)}
     rows = {row.vowel: row for row in _rows(one, other)}
     assert [rows[vowel].absent for vowel in ("i", "E", "u", "aI")] == ["", "target", "source", "both"]
+    assert (rows["i"].n_labelled, rows["i"].n_adapt) == (7, 9)
     assert rows["i"].chosen == "BA,WA,GA,RA"
     assert (rows["i"].n_source, rows["i"].n_target) == (3, 2)
     assert math.isnan(rows["E"].combined)
     assert rows["E"].chosen == ""
     json.dumps([row.combined for row in rows.values()])  # plain floats
+
+
+def test_a_vowel_that_no_labelled_item_holds_is_not_called_absent() -> None:
+    one = {(emotion, vowel): Centroid(np.ones(2), 1) for emotion in ("anger", "sadness") for vowel in "iEu"}
+    other = {("sadness", "i"): Centroid(np.ones(2), 2), ("sadness", "E"): Centroid(np.ones(2), 2)}
+    rows = {row.vowel: row for row in _rows(one, other)}
+    assert [rows[vowel].absent for vowel in ("i", "E", "u", "eI")] == [
+        "unlabelled",
+        "unlabelled",
+        "target",
+        "source",
+    ]
+    assert all(math.isnan(rows[vowel].combined) and not rows[vowel].chosen for vowel in "iEu")
 
 
 def test_no_common_vowel_is_an_error() -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from store.errors import SplitError, TrainingError
@@ -9,6 +10,7 @@ from store.records import Utterance
 from training.guards import (
     EVALUATION,
     Ledger,
+    LockedLabels,
     check_split,
     f1_is_possible,
     floors,
@@ -86,6 +88,20 @@ def test_the_ledger_knows_unsupervised_systems() -> None:
 def test_the_ledger_refuses_an_unknown_role() -> None:
     with pytest.raises(TrainingError, match="source, target"):
         Ledger().note("CL", "training", "english", "train", "cross-entropy")
+
+
+def test_labels_are_noted_as_they_are_handed_over() -> None:
+    ledger = Ledger()
+    labels = LockedLabels(np.array([2, 0, 1, 1]), "target", ledger)
+    assert ledger.entries == ()
+    found = labels.hand_over(
+        np.array([1, 2]), system="GA-CL", stage="anchors", split="train", purpose="centroids"
+    )
+    assert found.tolist() == [-1, 0, 1, -1]
+    assert not ledger.unsupervised("GA-CL")
+    assert ledger.unsupervised("CL")
+    labels.hand_over(np.array([3]), system="CL", stage=EVALUATION, split="test", purpose="scores")
+    assert ledger.unsupervised("CL")
 
 
 def test_grim_finds_the_counts_behind_a_printed_accuracy() -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from store.errors import TrainingError
 from training.adaptation import Adaptation, Problem
 from training.dataset import load_corpus
 from training.experiment import Experiment, parse
@@ -87,7 +88,12 @@ def test_there_are_no_triplets_in_the_warm_up_nor_without_confident_predictions(
     assert [row.n_triplets for row in trained.epochs[:2]] == [0, 0]
     assert trained.epochs[-1].n_triplets > 0
     unsure, plain = train(with_settings(problem, pseudo_threshold=1.0), GA, CL)
-    assert all(row.absent in ("target", "both") and not row.chosen for row in unsure.anchors)
+    assert all(
+        row.absent in ("unlabelled", "source", "target", "both") and not row.chosen for row in unsure.anchors
+    )
+    assert {row.absent for row in unsure.anchors if row.vowel == "E"} == {"unlabelled"}
+    assert {row.n_labelled for row in unsure.anchors} == {0}
+    assert {row.n_adapt for row in unsure.anchors} == {16}
     assert all(row.n_triplets == 0 for row in unsure.epochs)
     # With nothing to adapt to the system is CL, epoch by epoch.
     shared = len(plain.epochs)
@@ -100,8 +106,16 @@ def test_oracle_mode_uses_the_labels_it_is_given(problem: Problem) -> None:
     swapped = np.where(labels >= 0, 3 - labels, -1)
     first, second = (train(problem, ORACLE, oracle=given)[0] for given in (labels, swapped))
     assert not same(first, second)
-    with pytest.raises(ValueError, match="oracle_val needs the labels"):
+    with pytest.raises(TrainingError, match="found none for GA-CL"):
         train(problem, ORACLE)
+    with pytest.raises(TrainingError, match="found labels for GA-CL"):
+        train(problem, GA, oracle=labels)
+
+
+def test_a_target_with_labels_never_reaches_training(problem: Problem) -> None:
+    leaking = replace(problem.target, labels=np.where(np.arange(32) == 5, 1, -1))
+    with pytest.raises(TrainingError, match="found 1 labels"):
+        replace(problem, target=leaking)
 
 
 def test_centroids_use_training_speakers_only(problem: Problem) -> None:
