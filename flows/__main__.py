@@ -111,6 +111,8 @@ def report_command(run_id: str | None, work: Path) -> None:
 @click.option("--config", type=FOLDER, help="A TOML or YAML file with [build].")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable.")
 @click.option("--work", type=FOLDER, help="Working folder (work).")
+@click.option("--report", type=FOLDER, help="Write a page with pictures of the alignment to FILE.html.")
+@click.option("--utterance", "utterances", multiple=True, help="An utterance to draw; repeatable.")
 def align_command(**options: Any) -> None:
     """Align one corpus and keep, or export, the phones with their times."""
     from flows.alignment import AlignRequest, run_align

@@ -10,6 +10,7 @@ import pyarrow.parquet
 from rich.console import Console
 
 from flows import stages
+from flows.alignment_report import write_alignment_report
 from flows.configuration import Configuration, load
 from flows.progress import shown
 from pipeline.align import AlignedCorpus
@@ -33,6 +34,8 @@ class AlignRequest:
     aligner: str | None
     textgrids: Path | None
     export: Path | None
+    report: Path | None
+    utterances: tuple[str, ...]
     workers: int | None
     retrain: bool
     rehash: bool
@@ -47,6 +50,10 @@ def run_align(request: AlignRequest) -> None:
         raise ConfigurationError(
             "a file that ends in .parquet or .csv", str(request.export), "name the export after its format"
         )
+    if request.report is not None and request.report.suffix != ".html":
+        raise ConfigurationError("a file that ends in .html", str(request.report), "name the page so")
+    if request.utterances and request.report is None:
+        raise ConfigurationError("--report with --utterance", "no --report", "add --report FILE.html")
     corpus = corpus_by_name(request.corpus)
     configuration = _configuration(request)
     stages.check_aligners(configuration)
@@ -60,6 +67,10 @@ def run_align(request: AlignRequest) -> None:
         store = stages.open_store(configuration)
         aligned = stages.align_corpus(configuration, store, ingested, progress)
     identifier = stages.put_alignments(store, aligned)
+    if request.report is not None:
+        write_alignment_report(
+            request.report, aligned, ingested.utterances, stages.loader(root), request.utterances
+        )
     _say(request, aligned, identifier, len(ingested.quarantined))
 
 
@@ -116,6 +127,8 @@ def _say(request: AlignRequest, aligned: AlignedCorpus, identifier: str, quarant
         table = export_table(aligned.alignments)
         write_table(request.export, table)
         console.print(f"{table.num_rows} phones in {request.export}", markup=False, soft_wrap=True)
+    if request.report is not None:
+        console.print(f"report {request.report}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{request.corpus}: {len(aligned.alignments)} aligned ({aligned.computed} now), "
         f"{len(aligned.unaligned)} not aligned, {quarantined} in quarantine; alignments {short(identifier)}",

@@ -90,3 +90,37 @@ def test_a_short_corpus_is_said_to_be_less_certain(phonanchor, part):
     code, out, err = phonanchor("align", "--corpus", "sample-en", "--corpora", folder.parent)
     assert code == 0, err
     assert "note: under a minute of speech" in out
+
+
+def test_the_report_draws_the_utterances_asked_for(phonanchor, pair, tmp_path):
+    command = ("align", "--corpus", "sample-en", "--corpora", pair)
+    stems = sorted(path.stem for path in (pair / "sample-en" / "wav").iterdir())[:2]
+    page = tmp_path / "page.html"
+    code, out, err = phonanchor(
+        *command, "--report", page, "--utterance", stems[0], "--utterance", f"sample-en/{stems[1]}"
+    )
+    assert code == 0, err
+    assert f"report {page}" in out
+    text = page.read_text(encoding="utf-8")
+    assert all(f"sample-en/{stem} (" in text for stem in stems)
+    assert text.count("<svg") == 4
+    assert phonanchor(*command, "--report", page)[0] == 0
+    assert page.read_text(encoding="utf-8").count("<svg") == 3  # the one of the median score
+
+    code, _, err = phonanchor(*command, "--report", page, "--utterance", "nobody")
+    assert code == 2
+    assert "sample-en/nobody" in err
+    strict = ("--set", "gate_score=0", "--set", "gate_score_spread=100")
+    code, out, err = phonanchor(*command, *strict)
+    assert code == 0, err
+    assert "0 aligned" in out
+    assert "24 of 24 alignments rejected by the gate" in out
+    code, _, err = phonanchor(*command, *strict, "--report", page, "--utterance", stems[0])
+    assert code == 2
+    assert "--set gate=false" in err
+
+
+def test_a_report_needs_a_page(phonanchor, pair):
+    command = ("align", "--corpus", "sample-en", "--corpora", pair)
+    assert "ends in .html" in phonanchor(*command, "--report", "page.pdf")[2]
+    assert "add --report" in phonanchor(*command, "--utterance", "x")[2]

@@ -51,7 +51,7 @@ class Drawing:
     svg: str
 
 
-def _draw(name: str, caption: str, size: tuple[float, float], paint: Callable[[Figure], None]) -> Drawing:
+def draw(name: str, caption: str, size: tuple[float, float], paint: Callable[[Figure], None]) -> Drawing:
     """Return what ``paint`` draws on a new figure of ``size`` inches; the same input gives the same text."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size)
@@ -86,7 +86,7 @@ def draw_scores(summaries: Sequence[Summary], rows: Sequence[ResultRow], chance:
         "Unweighted average recall on held-out target speakers. Large dot: mean over seeds; line: 95 % "
         "bootstrap interval over speakers; small dots: single seeds; dashed: chance (1/K)."
     )
-    return _draw("scores", caption, (7.2, 0.9 + 0.42 * len(summaries)), paint)
+    return draw("scores", caption, (7.2, 0.9 + 0.42 * len(summaries)), paint)
 
 
 def draw_confusions(
@@ -113,7 +113,7 @@ def draw_confusions(
             axes.set_yticks(ticks, classes if place % columns == 0 else [])
 
     caption = "Confusion in percent of each true class (rows add up to 100), pooled over folds and seeds."
-    return _draw("confusion", caption, (0.9 + 2.1 * columns, 0.6 + 2.25 * lines), paint)
+    return draw("confusion", caption, (0.9 + 2.1 * columns, 0.6 + 2.25 * lines), paint)
 
 
 def draw_anchors(scores: Sequence[AnchorScore], classes: Sequence[str]) -> Drawing:
@@ -138,9 +138,7 @@ def draw_anchors(scores: Sequence[AnchorScore], classes: Sequence[str]) -> Drawi
         "languages, on training speakers, mean over folds and seeds. Solid frame: anchor in more than half "
         "of the runs; dotted frame: in fewer; hatched: the vowel is absent in one language or both."
     )
-    return _draw(
-        "anchors", caption, (0.9 + 4.3 * columns, 0.55 + (0.5 + 0.34 * len(emotions)) * lines), paint
-    )
+    return draw("anchors", caption, (0.9 + 4.3 * columns, 0.55 + (0.5 + 0.34 * len(emotions)) * lines), paint)
 
 
 def _anchor_panel(
@@ -209,7 +207,7 @@ def draw_vowel_space(tokens: Sequence[VowelToken], corpora: tuple[str, str]) -> 
         "Vowel space: geometric mean F1 and F2 of each shared vowel over all tokens; a line joins the same "
         "vowel of the two corpora. Both axes run backwards, as is usual: front vowels left, close vowels top."
     )
-    return _draw("vowel-space", caption, (6.0, 4.6), paint)
+    return draw("vowel-space", caption, (6.0, 4.6), paint)
 
 
 def _centre(tokens: Iterable[VowelToken]) -> tuple[float, float]:
@@ -241,7 +239,7 @@ def draw_curves(epochs: Sequence[Epoch]) -> Drawing:
         "Learning curves: source validation UAR (top) and training losses (bottom). Thin: single folds and "
         "seeds; bold: mean of the runs still going at that epoch."
     )
-    return _draw("learning-curves", caption, (0.8 + 2.3 * len(systems), 4.2), paint)
+    return draw("learning-curves", caption, (0.8 + 2.3 * len(systems), 4.2), paint)
 
 
 def _curve(

@@ -165,7 +165,7 @@ def _render(content: ReportInput, summaries: Sequence[Summary], drawings: Mappin
     page = environment.get_template(TEMPLATE).render(
         content=content,
         summaries=summaries,
-        figures={name: _inline(drawing) for name, drawing in drawings.items()},
+        figures={name: inline(drawing) for name, drawing in drawings.items()},
         corpora=count_corpora(content.utterances, content.classes),
         skipped=count_skipped(content.skipped),
         text=text,
@@ -180,7 +180,7 @@ def _render(content: ReportInput, summaries: Sequence[Summary], drawings: Mappin
     return page.rstrip() + "\n"
 
 
-def _inline(drawing: Drawing) -> dict[str, Markup | str]:
+def inline(drawing: Drawing) -> dict[str, Markup | str]:
     """Return a figure for the page: its ink and its two series take the page's colours, light or dark."""
     svg = drawing.svg.replace(figures.INK, "currentColor")
     svg = svg.replace(figures.SOURCE_COLOUR, "var(--first)").replace(figures.TARGET_COLOUR, "var(--second)")
