@@ -10,6 +10,7 @@ from flows import stages
 from flows.configuration import Configuration, validated
 from flows.progress import Report, shown
 from flows.stages import Features
+from flows.verified import verify_once
 from pipeline.align import AlignedCorpus
 from pipeline.ingest import Ingested
 from store.catalogue import Store
@@ -72,9 +73,10 @@ def extract(bench: Bench) -> None:
 
 @task(name="verify", cache_policy=NO_CACHE, persist_result=False)
 def verify(bench: Bench) -> None:
-    """Read back what is new and check it."""
-    if bench.made.is_new or bench.made.computed:
-        stages.verify_snapshot(_opened(bench), bench.made.snapshot, bench.report)
+    """Read back what is new, or was never verified to the end, and check it."""
+    made = bench.made
+    changed = made.is_new or made.computed > 0
+    verify_once(bench.configuration.work, _opened(bench), made.snapshot, bench.report, changed=changed)
 
 
 @flow(name="rebuild-features", validate_parameters=False, persist_result=False, log_prints=False)

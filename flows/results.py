@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from flows.frames import check_stored_frames, experiment_of
 from features.vowel_formants import measure_vowels, nearey_hertz
 from flows.configuration import Configuration
 from flows.progress import Report
@@ -19,7 +20,6 @@ from store.errors import ConfigurationError
 from store.feature_store import FeatureStore
 from store.records import Skipped
 from store.tables import read_records, write_records
-from training.experiment import Experiment
 from training.records import ResultRow
 from training.reports.assemble import Measured, measure, report_input, write_results
 from training.reports.figures import VowelToken
@@ -46,19 +46,21 @@ class RunFolder:
     report: Path
 
 
-def experiment_of(configuration: Configuration, features: Features) -> Experiment:
-    """Return the experiment with the frames named as the store names them: weights and all."""
-    return configuration.experiment.model_copy(update={"frames": features.frames})
-
-
 def training_cache(configuration: Configuration) -> Path:
     """Return where finished training runs are kept, to go on after a kill and to reuse."""
     return configuration.work / "cache" / "training"
 
 
 def train(configuration: Configuration, features: Features, progress: Report | None = None) -> Outcome:
-    """Train and score all systems of the experiment on the snapshot."""
-    experiment = experiment_of(configuration, features)
+    """Train and score all systems of the experiment on the snapshot.
+
+    Raises
+    ------
+    StoreError
+        If the snapshot lacks the frames of the experiment.
+    """
+    experiment = experiment_of(configuration)
+    check_stored_frames(experiment, features)
     return run_experiment(
         FeatureStore.open(features.store, features.snapshot),
         experiment,

@@ -23,7 +23,6 @@ from pipeline.tally import Progress
 from store.catalogue import Commit, Store
 from store.errors import ConfigurationError, CorpusError, StoreError
 from store.records import Skipped, Utterance
-from store.verify import Problem, verify
 from store.vocabulary import COMMON_RATE
 from training.anchors import check_common_vowels
 
@@ -35,8 +34,8 @@ WITHOUT_ANCHORS = {"linear", "CL"}
 class Features:
     """What a rebuild left: the snapshot, whether it is new, and what was left out on the way.
 
-    ``specs`` gives the digest of each spec by name, ``alignments`` that of each alignment table by corpus;
-    ``frames`` is the name of the encoder's spec. ``computed`` and ``kept`` count row blocks.
+    ``specs`` gives the digest of each spec by name, ``alignments`` that of each alignment table by corpus.
+    ``computed`` and ``kept`` count row blocks.
     """
 
     store: Path
@@ -45,7 +44,6 @@ class Features:
     skipped: tuple[Skipped, ...]
     specs: Mapping[str, str]
     alignments: Mapping[str, str]
-    frames: str
     synthetic: bool
     is_new: bool = False
     computed: int = 0
@@ -123,19 +121,10 @@ def extractors_of(configuration: Configuration) -> tuple[Extractor, ...]:
     )
 
 
-def frames_name(configuration: Configuration) -> str:
-    """Return the name of the encoder's spec: what ``frames = "encoder"`` of the experiment stands for."""
-    build = configuration.build
-    (encoder,) = build_extractors(
-        ("encoder",), encoder=build.encoder, layers=build.layers, dtype=build.dtype, padding=build.padding
-    )
-    return encoder.spec.name
-
-
 def ingest_corpus(configuration: Configuration, name: str, progress: Report | None = None) -> Ingested:
     """Read one corpus; only the classes in use are read."""
     corpus = corpus_by_name(name)
-    return ingest(
+    ingested = ingest(
         corpus,
         corpus_folder(configuration, corpus, progress),
         configuration.work / "cache",
@@ -254,7 +243,7 @@ def extract(
         progress=_building(progress),
     )
     report, commit = rebuilt.report, rebuilt.commit
-    found = features_of(configuration, store, commit)
+    found = features_of(store, commit)
     # An utterance without an alignment is listed once, by the stage that knows why.
     known = {row.utterance for row in found.skipped}
     failed = (row for row in (*report.quarantined, *report.unavailable) if row.utterance not in known)
@@ -267,16 +256,9 @@ def extract(
     )
 
 
-def features_of(configuration: Configuration, store: Store, commit: Commit) -> Features:
-    """Return what a commit holds; raises `StoreError` where it lacks the frames of the configuration."""
+def features_of(store: Store, commit: Commit) -> Features:
+    """Return what a commit holds."""
     specs = {store.spec(digest).name: digest for digest in commit.specs}
-    frames = frames_name(configuration)
-    if frames not in specs:
-        raise StoreError(
-            f"the frames {frames} in snapshot {commit.snapshot[:12]}",
-            f"only {', '.join(sorted(specs))}",
-            "run without --only train, so that the features are built first",
-        )
     utterances = store.manifest(commit.manifest)
     unaligned = tuple(row for table in commit.alignments for row in store.unaligned(table))
     return Features(
@@ -286,7 +268,6 @@ def features_of(configuration: Configuration, store: Store, commit: Commit) -> F
         skipped=(*store.skipped(commit.manifest), *unaligned),
         specs=specs,
         alignments={_corpus_of(store, table): table for table in commit.alignments},
-        frames=frames,
         synthetic=any(utterance.synthetic for utterance in utterances),
     )
 
@@ -295,24 +276,6 @@ def _corpus_of(store: Store, table: str) -> str:
     """Return the corpus of an alignment table."""
     rows = store.alignments(table)
     return rows[0].utterance.split("/", 1)[0] if rows else table[:12]
-
-
-def verify_snapshot(store: Store, snapshot: str | None, progress: Report | None = None) -> None:
-    """Read a snapshot back and check it; raises `StoreError` naming the first of its problems."""
-    report = partial(progress, "verify") if progress is not None else None
-    problems = verify(store, snapshot, report)
-    if problems:
-        raise StoreError(
-            "a snapshot whose rows are all there and unchanged",
-            f"{len(problems)} problems, the first: {describe(problems[0])}",
-            "run 'phonanchor store verify' for all of them, then delete the damaged array and build again",
-        )
-
-
-def describe(problem: Problem) -> str:
-    """Return a problem of the store on one line."""
-    some = ", ".join(problem.utterances[:3]) + (", ..." if len(problem.utterances) > 3 else "")
-    return f"{problem.what} in {problem.where}" + (f" ({len(problem.utterances)}: {some})" if some else "")
 
 
 def _building(progress: Report | None) -> Callable[[Progress], None] | None:

@@ -55,7 +55,7 @@ def train_on_snapshot(configuration: dict[str, Any]) -> Run:
     """Train on the newest snapshot of the store, without looking at the corpora, and return the `Run`."""
     settings = validated(configuration)
     store = Store.open(settings.work / "store")
-    run = Run(settings, features_of(settings, store, store.resolve(None)))
+    run = Run(settings, features_of(store, store.resolve(None)))
     train(run)
     report(run)
     return run

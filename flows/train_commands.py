@@ -8,6 +8,7 @@ from rich.console import Console
 from flows import prefect_home, results, stages
 from flows.build_commands import prepare, say, say_features
 from flows.configuration import Configuration, load
+from flows.frames import check_frames
 from flows.progress import shown
 from flows.results import RunFolder
 from store.catalogue import Store
@@ -15,6 +16,7 @@ from store.catalogue import Store
 
 def train_crosslingual(configuration: Configuration) -> None:
     """Run the flow "train-crosslingual", and print where the results lie below the table."""
+    check_frames(configuration)
     prepare(configuration)
     from flows.train import (
         train_crosslingual as flow,
@@ -40,7 +42,7 @@ def report_again(work: Path, run_id: str | None) -> None:
     folder = results.find_run(work, run_id)
     configuration = load(folder / "configuration.json", top={"work": work})
     store = Store.open(work / "store")
-    made = stages.features_of(configuration, store, store.resolve(results.snapshot_of(folder)))
+    made = stages.features_of(store, store.resolve(results.snapshot_of(folder)))
     features = replace(made, skipped=results.left_out_before_training(folder))
     with shown(Console()) as progress:
         outcome = results.train(configuration, features, progress)

@@ -150,3 +150,19 @@ def test_a_report_of_no_run(refused):
 def test_an_export_of_another_format(refused, pair):
     line = refused("align", "--corpus", "sample-en", "--corpora", pair, "--export", "phones.xlsx")
     assert ".parquet or .csv" in line
+
+
+@pytest.mark.parametrize(
+    ("assignments", "found"),
+    [
+        (["features=mfcc13,formants"], "add 'segments:encoder' to build.features"),
+        (["frames=mfcc13"], "add 'segments:mfcc13' to build.features"),
+        (["frames=whisper-0"], "set experiment.frames to encoder or logmel80"),
+    ],
+)
+def test_frames_that_the_build_does_not_give(refused, tmp_path, pair, assignments, found):
+    options = [word for assignment in assignments for word in ("--set", assignment)]
+    line = refused(*TRAIN, "--corpora", pair, *options)
+    assert found in line
+    assert "build.features gives" in line
+    assert not (tmp_path / "work").exists()

@@ -111,6 +111,21 @@ def test_an_unreadable_file_is_counted_and_the_run_goes_on(job, pair, tmp_path):
     assert [row.utterance for row in rows if row.stage == "ingest"] == [f"sample-cmn/{clip.stem}"]
 
 
+def test_other_frames_than_the_encoders(job, phonanchor, pair, tmp_path):
+    code, out, err = phonanchor(
+        "features", "--corpora", pair, "--workers", "0", "--set", "features=mfcc13,formants"
+    )
+    assert code == 0, err
+    code, out, err = job("--only", "train")
+    assert code == 2
+    assert "found only formants, mfcc13" in err
+    code, out, err = job("--set", "features=segments:mfcc13", "--set", "frames=mfcc13")
+    assert code == 0, err
+    page = paths(out)["report"].read_text(encoding="utf-8")
+    assert "segments-mfcc13" in page
+    assert "train: 0 of" in out
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_align_exports_one_row_a_phone(phonanchor, pair, tmp_path, suffix):
     file = tmp_path / f"phones.{suffix}"
