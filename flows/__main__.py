@@ -39,6 +39,12 @@ BUILD = _options(
     click.option("--scheduler", help="Address of a running Dask scheduler."),
     click.option("--rehash", is_flag=True, help="Read every audio file again."),
     click.option("--retrain", is_flag=True, help="Train the aligners anew; replaces all alignments."),
+    click.option(
+        "--max-quarantined",
+        type=click.FloatRange(0, 100),
+        metavar="PERCENT",
+        help="End with exit code 3, and commit nothing, where more of a corpus is unusable (5).",
+    ),
     click.option("--config", type=FOLDER, help="A TOML or YAML file with [build] and [experiment]."),
     click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable."),
     click.option("--work", type=FOLDER, help="Working folder (work)."),
@@ -105,14 +111,14 @@ def report_command(run_id: str | None, work: Path) -> None:
     help="Folder of the alignments for --aligner textgrid, or of hand labels that lie outside the corpus.",
 )
 @click.option("--export", type=FOLDER, help="Write one row a phone to FILE.parquet or FILE.csv.")
+@click.option("--report", type=FOLDER, help="Write a page with pictures of the alignment to FILE.html.")
+@click.option("--utterance", "utterances", multiple=True, help="An utterance to draw; repeatable.")
 @click.option("--workers", type=click.IntRange(0), help="Parallel jobs.")
 @click.option("--retrain", is_flag=True, help="Train the aligner anew.")
 @click.option("--rehash", is_flag=True, help="Read every audio file again.")
 @click.option("--config", type=FOLDER, help="A TOML or YAML file with [build].")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable.")
 @click.option("--work", type=FOLDER, help="Working folder (work).")
-@click.option("--report", type=FOLDER, help="Write a page with pictures of the alignment to FILE.html.")
-@click.option("--utterance", "utterances", multiple=True, help="An utterance to draw; repeatable.")
 def align_command(**options: Any) -> None:
     """Align one corpus and keep, or export, the phones with their times."""
     from flows.alignment import AlignRequest, run_align
@@ -175,7 +181,9 @@ def _configuration(options: dict[str, Any]) -> Any:
     if "anchor_labels" in given:
         given["anchor_labels"] = given["anchor_labels"].split(",")
     build: dict[str, object] = {
-        key: given[key] for key in ("encoder", "aligner", "scheduler", "rehash", "retrain") if key in given
+        key: given[key]
+        for key in ("encoder", "aligner", "scheduler", "rehash", "retrain", "max_quarantined")
+        if key in given
     }
     experiment: dict[str, object] = {
         key: given[key]
@@ -191,13 +199,16 @@ def _configuration(options: dict[str, Any]) -> Any:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return 0, 2 after an error that a user can mend, or 130 when interrupted."""
+    """Run one command; return 0, 2 or 3 after an error that a user can mend, or 130 when interrupted.
+
+    3 means that too many recordings were unusable, see `flows.guards.check_quarantined`.
+    """
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a Ctrl-C
         commands.main(args=arguments, prog_name="phonanchor", standalone_mode=False)
     except PhonanchorError as error:
         click.echo(f"phonanchor: {error}", err=True)
-        return 2
+        return error.exit_code
     except click.UsageError as error:
         usage = ConfigurationError("a valid command line", error.format_message(), "see phonanchor --help")
         click.echo(f"phonanchor: {usage}", err=True)

@@ -21,7 +21,7 @@ SAMPLE = Path(str(files("training"))) / "experiments" / "sample.toml"
 """The experiment of the embedded sample: what runs when neither a file nor a corpus is named."""
 MOST_WORKERS = 8
 _WITHOUT_EFFECT_ON_RESULTS = {
-    "build": {"alignments", "workers", "scheduler", "rehash", "retrain"},
+    "build": {"alignments", "workers", "scheduler", "rehash", "retrain", "max_quarantined"},
     "experiment": {"workers"},
 }
 

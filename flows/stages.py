@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.extractor import Extractor, build_extractors
 from flows.configuration import Configuration
+from flows.guards import check_quarantined, check_space
 from flows.progress import Report
 from pipeline import audio
 from pipeline.align import AlignedCorpus, align, check_aligner, hand_labels
@@ -122,7 +123,13 @@ def extractors_of(configuration: Configuration) -> tuple[Extractor, ...]:
 
 
 def ingest_corpus(configuration: Configuration, name: str, progress: Report | None = None) -> Ingested:
-    """Read one corpus; only the classes in use are read."""
+    """Read one corpus; only the classes in use are read.
+
+    Raises
+    ------
+    TooManyQuarantinedError
+        If more of it cannot be used than the configuration allows.
+    """
     corpus = corpus_by_name(name)
     ingested = ingest(
         corpus,
@@ -132,6 +139,8 @@ def ingest_corpus(configuration: Configuration, name: str, progress: Report | No
         rehash=configuration.build.rehash,
         progress=_named(progress, f"ingest {name}"),
     )
+    check_quarantined({name: ingested}, configuration.build.max_quarantined)
+    return ingested
 
 
 def check_classes(ingested: Ingested, classes: Sequence[str]) -> None:
@@ -241,6 +250,8 @@ def extract(
         workers=configuration.build.workers,
         scheduler=configuration.build.scheduler,
         progress=_building(progress),
+        planned=partial(check_space, store.path),
+        accept=partial(check_quarantined, ingested, configuration.build.max_quarantined),
     )
     report, commit = rebuilt.report, rebuilt.commit
     found = features_of(store, commit)

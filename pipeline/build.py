@@ -34,6 +34,12 @@ JOBS_PER_WORKER = 3
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
+Planned = Callable[[BuildPlan], None]
+"""Sees the plan before any work; an error that it raises ends the build."""
+
+Accept = Callable[[BuildReport], None]
+"""Sees the report before the commit; an error that it raises leaves the commit out."""
+
 ProgressCallback = Callable[[Progress], None]
 Runner = Callable[[Iterable[Job]], Iterator[tuple[Job, Receipt | None]]]
 """Runs jobs and yields each with its receipt as it finishes, or with None where its worker died of it."""
@@ -56,11 +62,14 @@ def rebuild(
     scheduler: str | None = None,
     progress: ProgressCallback | None = None,
     limits: Limits | None = None,
+    planned: Planned | None = None,
+    accept: Accept | None = None,
 ) -> Rebuilt:
     """Plan, compute what is missing, and commit a snapshot of the inputs; the store is held exclusively.
 
     Rows that cannot be computed are left out of the snapshot and listed in the report. Where nothing is
     missing, no worker starts. A run that was killed goes on where it stopped: finished work items stay.
+    ``planned`` and ``accept`` may refuse, by raising, before the work and before the commit.
 
     Raises
     ------
@@ -81,7 +90,10 @@ def rebuild(
             scheduler=scheduler,
             progress=progress,
             limits=limits,
+            planned=planned,
         )
+        if accept is not None:
+            accept(report)
         commit = writer.commit(
             manifest=inputs.manifest,
             alignments=inputs.alignment_tables,
@@ -101,6 +113,7 @@ def build(
     scheduler: str | None = None,
     progress: ProgressCallback | None = None,
     limits: Limits | None = None,
+    planned: Planned | None = None,
 ) -> BuildReport:
     """Compute the missing rows of ``inputs`` into the store, without committing; see `rebuild`.
 
@@ -108,12 +121,14 @@ def build(
     running Dask scheduler, takes their place: its workers must see the store and the corpora under the same
     paths.
     """
-    planned = plan_build(writer, inputs, extractors, limits=limits)
-    tally = Tally(planned)
-    if planned.items:
-        bench = Bench(store, writer, inputs, _in_order(extractors, planned))
-        with _runner(min(workers, len(planned.items)), scheduler) as run:
-            died = _carry_out(bench.jobs(planned.items), run, tally, progress)
+    work = plan_build(writer, inputs, extractors, limits=limits)
+    if planned is not None:
+        planned(work)
+    tally = Tally(work)
+    if work.items:
+        bench = Bench(store, writer, inputs, _in_order(extractors, work))
+        with _runner(min(workers, len(work.items)), scheduler) as run:
+            died = _carry_out(bench.jobs(work.items), run, tally, progress)
             # An innocent item may have waited on the worker that a fatal one killed, and Dask blames both:
             # each recording is tried alone, with nothing else on the cluster.
             alone = [WorkItem(corpus=i.corpus, recordings=(r,)) for i in died for r in i.recordings]

@@ -69,6 +69,9 @@ class BuildSettings(BaseModel):
     rehash: bool = False
     """Read every audio file again instead of trusting size and modification time."""
 
+    max_quarantined: float = Field(default=5.0, ge=0, le=100)
+    """Percentage of a corpus's recordings that may be unusable; beyond it, nothing is committed."""
+
     workers: int = Field(default=0, ge=0, le=1024)
     """Worker processes of one thread each; 0 runs in this process, so that a debugger works."""
 

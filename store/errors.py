@@ -2,14 +2,18 @@
 
 
 class PhonanchorError(Exception):
-    """An error a user can act on; the command line prints it as one line and exits with code 2.
+    """An error a user can act on; the command line prints it as one line.
 
     Parameters
     ----------
     expected, found, remedy
         Short clauses without a final full stop, e.g. ``"a folder of EMO-DB"``, ``"no wav/ in x"``,
         ``"pass --corpora with the parent folder"``.
+
+    ``exit_code`` is what the command line returns for it.
     """
+
+    exit_code = 2
 
     def __init__(self, expected: str, found: str, remedy: str) -> None:
         self.expected, self.found, self.remedy = expected, found, remedy
@@ -43,6 +47,12 @@ class ExtractionError(PhonanchorError):
 
 class StoreError(PhonanchorError):
     """A store that is missing, damaged, locked, unwritable or of another format version."""
+
+
+class TooManyQuarantinedError(PhonanchorError):
+    """More recordings of a corpus cannot be used than were allowed; nothing was committed."""
+
+    exit_code = 3
 
 
 class TrainingError(PhonanchorError):
