@@ -1,19 +1,18 @@
 """The last stages of the main job as plain functions: train, then write rows, figures and the page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
-from flows.frames import check_stored_frames, experiment_of
-from features.vowel_formants import measure_vowels, nearey_hertz
 from flows.configuration import Configuration
+from flows.frames import check_stored_frames, experiment_of
 from flows.progress import Report
 from flows.stages import Features
+from flows.vowels import measured_vowels, normalised
 from store.atomic import folder_aside, write_text
 from store.digests import short
 from store.errors import ConfigurationError
@@ -160,29 +159,7 @@ def vowel_tokens(features: Features, outcome: Outcome) -> tuple[VowelToken, ...]
     if FORMANTS not in features.specs:
         return ()
     store = FeatureStore.open(features.store, features.snapshot)
-    tokens: list[VowelToken] = []
-    for utterances in (outcome.source, outcome.target):
-        tokens += _tokens_of(store, features.specs[FORMANTS], [item.id for item in utterances])
-    return tuple(tokens)
-
-
-def _tokens_of(store: FeatureStore, spec: str, ids: Sequence[str]) -> list[VowelToken]:
-    """Return the tokens of one corpus."""
-    found = [
-        (store.utterance(name), token)
-        for name, rows in store.read_many(spec, [name for name in ids if store.has(spec, name)]).items()
-        if (alignment := store.alignment(name)) is not None
-        for token in measure_vowels(np.asarray(rows, dtype=np.float32), alignment.phones).tokens
-    ]
-    if not found:
-        return []
-    hertz = nearey_hertz(
-        np.array([token.value for _, token in found]), [item.speaker_key for item, _ in found]
-    )
-    return [
-        VowelToken(corpus=item.corpus, vowel=token.vowel, f1=float(f1), f2=float(f2), emotion=item.emotion)
-        for (item, token), (f1, f2) in zip(found, hertz, strict=True)
-    ]
+    return normalised(measured_vowels(store, features.specs[FORMANTS], (*outcome.source, *outcome.target)))
 
 
 def _write_page(

@@ -228,7 +228,7 @@ def test_all_sections_and_figures_are_there(page: Collector, written: Path) -> N
         "digests",
     ):
         assert name in ids
-    names = ("scores", "confusion", "anchors", "vowel-space", "learning-curves")
+    names = ("scores", "confusion", "anchors", "vowel-space", "vowel-polygons", "learning-curves")
     for name in names:
         assert f"figure-{name}" in ids
     assert sorted(file.stem for file in (written.parent / "figures").iterdir()) == sorted(names)

@@ -18,6 +18,7 @@ from training.reports.figures import Drawing, VowelToken
 from training.reports.paper import DIRECTIONS, PAPER_NOTE
 from training.reports.summary import Summary, summarise
 from training.reports.terminal import SUPERVISED_NOTE, SYNTHETIC_WARNING, TRANSDUCTIVE_NOTE
+from training.reports.vowel_figures import draw_polygons
 from training.results import GuardFinding
 
 TEMPLATE = "report_template.html"
@@ -115,7 +116,10 @@ def draw_all(content: ReportInput, summaries: Sequence[Summary]) -> dict[str, Dr
     if content.anchors:
         drawings.append(figures.draw_anchors(content.anchors, content.classes))
     if content.vowels:
-        drawings.append(figures.draw_vowel_space(content.vowels, (content.source, content.target)))
+        pair = (content.source, content.target)
+        drawings.append(figures.draw_vowel_space(content.vowels, pair))
+        polygons = draw_polygons(content.vowels, pair, content.classes)
+        drawings += [polygons] if polygons is not None else []
     if content.epochs:
         drawings.append(figures.draw_curves(content.epochs))
     return {drawing.name: drawing for drawing in drawings}
