@@ -105,6 +105,14 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What the runs were computed with: ``float32`` or ``bfloat16``, and the device."""
+
+    precision: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
     """Scores of one system, seed and fold (``fold`` is -1 for the predictions pooled over folds)."""
 

@@ -3,8 +3,10 @@
 import dataclasses
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from io import StringIO
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,14 @@ from store.vocabulary import FOUR_CLASSES, SHARED_VOWELS
 from training.baselines import LinearChoice
 from training.guards import Floors, Ledger, check_split, floors
 from training.records import AnchorScore, Epoch, Prediction, System
-from training.reports.figures import VowelToken, is_anchor
+from training.reports import notes, text
+from training.reports.evidence import is_anchor, overlap
+from training.reports.figures import VowelToken, draw_anchors, draw_curves
 from training.reports.page import ReportInput, count_skipped, write_report
-from training.reports.summary import summarise
-from training.reports.terminal import result_table
+from training.reports.summary import Comparison, summarise
+from training.reports.terminal import footnotes, result_table
 from training.results import Stamp, check_rows, score
+from training.significance import PairedTest
 from training.splits import folds
 
 SYSTEMS = (
@@ -250,7 +255,7 @@ def test_the_page_shows_scores_tests_reasons_and_digests(page: Collector) -> Non
         content.rows, content.predictions, content.systems, classes=FOUR_CLASSES, ledger=ledger()
     )
     for row in summaries:
-        assert row.system.label in words
+        assert row.system.shown in words
         assert f"{100 * row.uar.mean:.1f} ± {100 * row.uar.sd:.1f}" in words
         assert f"{100 * row.interval.low:.1f} to {100 * row.interval.high:.1f}" in words
     assert "58.14 / 55.49" in words
@@ -296,12 +301,112 @@ def test_the_terminal_table_carries_floors_marks_and_notes() -> None:
     console.print(result_table(summaries, content.floors, title="English to German", synthetic=True))
     shown = console.export_text()
     for system in SYSTEMS:
-        assert system.label in shown
+        assert system.shown in shown
     assert "AGA-CL (oracle_val) †" in shown
-    assert "linear (per-speaker z) ‡" in shown
+    assert "logistic (mean+SD, per-speaker z) ‡" in shown
     assert "chance UAR 25.0" in shown
     assert "SYNTHETIC" in shown
     assert "58.14 / 55.49" in shown
+
+
+def kept_epochs(system: str, triplets: Sequence[int]) -> tuple[Epoch, ...]:
+    return tuple(
+        Epoch(system=system, seed=run, fold=0, epoch=epoch, emotion_loss=1.0, anchor_loss=0.0,
+              n_triplets=count * epoch, validation_uar=0.5, kept=epoch == 1)
+        for run, count in enumerate(triplets)
+        for epoch in range(2)
+    )  # fmt: skip
+
+
+def one_anchor(emotion: str, vowel: str, chosen: str, **changes: object) -> AnchorScore:
+    row = AnchorScore(
+        system="RA-CL (pseudo)", seed=0, fold=0, emotion=emotion, vowel=vowel, cosine=0.5, euclidean=1.0,
+        combined=0.5, n_source=4, n_target=4, absent="", chosen=chosen,
+    )  # fmt: skip
+    return dataclasses.replace(row, **changes)
+
+
+def test_runs_without_triplets_are_counted_and_marked() -> None:
+    content = made_up_input()
+    epochs = (*kept_epochs("RA-CL (pseudo)", (3, 0, 2)), *kept_epochs("GA-CL (pseudo)", (1, 1, 1)))
+    anchors = tuple(
+        one_anchor(emotion, "i", "RA" if emotion == "anger" and seed else "", seed=seed, n_adapt=50,
+                   n_labelled=10 * seed)
+        for seed in range(3)
+        for emotion in FOUR_CLASSES
+    )  # fmt: skip
+    summaries = summarise(
+        content.rows, content.predictions, content.systems, classes=FOUR_CLASSES, ledger=ledger(),
+        epochs=epochs, anchors=anchors,
+    )  # fmt: skip
+    by_name = {row.system.label: row for row in summaries}
+    found = by_name["RA-CL (pseudo)"].adapted
+    assert found is not None
+    assert (found.n_adapted, found.n_runs, found.partial) == (2, 3, True)
+    assert dict(found.emotions) == {"neutral": 0, "happiness": 0, "anger": 2, "sadness": 0}
+    assert found.labelled == pytest.approx((0 + 4 * 10 / 50 + 4 * 20 / 50) / 3)
+    assert notes.marks(by_name["RA-CL (pseudo)"]) == " §"
+    assert notes.marks(by_name["GA-CL (pseudo)"]) == ""
+    assert by_name["CL"].adapted is None
+    lines = " ".join(notes.adaptation_notes(summaries))
+    assert "triplets in the kept epoch of 2 of 3 runs (seed, fold); 1 did not adapt" in lines
+    assert "80 % had a pseudo label" in lines
+    assert notes.PARTIAL_NOTE in notes.mark_notes(summaries)
+
+
+def test_the_random_sets_are_compared_with_the_good_ones() -> None:
+    found = overlap(
+        "RA-CL (pseudo)",
+        (
+            one_anchor("anger", "i", "GA,RA"),
+            one_anchor("anger", "u", "GA"),
+            one_anchor("sadness", "i", "GA,RA"),
+            one_anchor("sadness", "u", "WA"),
+            one_anchor("neutral", "E", "", absent="unlabelled"),
+            one_anchor("neutral", "eI", "", absent="source"),
+        ),
+    )
+    assert found is not None
+    assert (found.n_same, found.n_cells) == (1, 2)
+    assert found.jaccard == pytest.approx((0.5 + 1) / 2)
+    assert found.vowels == ("i", "E", "u")
+    assert overlap("RA-CL (pseudo)", (one_anchor("anger", "i", ""),)) is None
+
+
+def test_the_terminal_says_what_was_read_and_chosen() -> None:
+    content = made_up_input()
+    summaries = summarise(
+        content.rows, content.predictions, content.systems, classes=FOUR_CLASSES, ledger=ledger(),
+        epochs=content.epochs, anchors=content.anchors, choices=content.choices,
+    )  # fmt: skip
+    lines = footnotes(summaries, content.floors)
+    read = [line for line in lines if line.startswith("Labels read by")]
+    assert len(read) == 2
+    assert "Labels read by AGA-CL (oracle_val): source: train (training)" in read[1]
+    assert all(line.endswith("Selected on source validation UAR.") for line in read)
+    assert "logistic (mean+SD), layer (from 0) and C: seed 0: layer 4, C 0.01;" in " ".join(lines)
+
+
+def test_equal_differences_are_marked_not_starred(page: Collector) -> None:
+    test = PairedTest(n=3, mean_difference=0.021, t=nan, df=2, p=nan, d_z=nan)
+    assert text.comparison(Comparison(against="CL", test=test)) == "+2.1, p n/a"
+    single = dataclasses.replace(test, n=1)
+    assert text.comparison(Comparison(against="CL", test=single)) == "+2.1"
+
+
+def test_a_vowel_without_labels_is_drawn_unlike_an_absent_one() -> None:
+    nothing = {"combined": nan, "cosine": nan, "euclidean": nan}
+    absent = draw_anchors([one_anchor("anger", "i", "", absent="source", **nothing)], ("anger",)).svg
+    unlabelled = draw_anchors([one_anchor("anger", "i", "", absent="unlabelled", **nothing)], ("anger",)).svg
+    assert absent != unlabelled
+
+
+def test_a_narrow_figure_is_not_blown_up(written: Path) -> None:
+    one = draw_curves([row for row in made_up_epochs() if row.system == "CL"])
+    assert one.width == pytest.approx(3.1)
+    assert 'id="figure-learning-curves" class="wide" style="--natural: ' in written.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -3,22 +3,23 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from store.errors import TrainingError
 from store.records import Skipped, Utterance
 from store.tables import read_records
-from training.experiment import parse
-from training.guards import Ledger, check_split
+from training.experiment import Experiment
+from training.guards import Ledger, LockedLabels, check_split
 from training.metrics import wa
 from training.records import Prediction, ResultRow
-from training.reports.assemble import measure, protocol_lines, report_input, write_results
+from training.reports.assemble import measure, protocol_lines, rate_lines, report_input, write_results
 from training.reports.page import write_report
 from training.results import Stamp
 from training.run import Outcome
 from training.splits import folds
 
-EXPERIMENT = parse(
+EXPERIMENT = Experiment.model_validate(
     {
         "source": "english",
         "target": "german",
@@ -83,7 +84,7 @@ def test_measured_rows_and_guards(outcome: Outcome) -> None:
     own = [p for p in outcome.predictions if (p.system, p.seed) == (row.system, row.seed)]
     assert row.wa == wa([p.emotion for p in own], [p.predicted for p in own], EXPERIMENT.classes)
     assert (row.selected_on, row.configuration) == ("source_val", EXPERIMENT.digest)
-    assert len(measured.guards) == 6
+    assert len(measured.guards) == 7
     assert all(guard.passed for guard in measured.guards)
     assert measured.floors.majority_wa == 0.5
 
@@ -101,6 +102,35 @@ def test_guards_fail_when_they_must(outcome: Outcome) -> None:
         "every target speaker is tested once": "3 tests of 4 speakers",
         "target labels are read by systems marked so only": "read by CL, AGA-CL (oracle_val)",
     }
+
+
+def test_a_system_that_reads_target_labels_unmarked_is_caught(outcome: Outcome) -> None:
+    """The ledger is written by what hands the labels over, so a leaking system cannot keep it quiet."""
+    ledger = Ledger()
+    ledger.extend(outcome.ledger.entries)
+    locked = LockedLabels(np.zeros(len(outcome.target), dtype=np.int64), "target", ledger)
+
+    def leaking_training() -> None:
+        locked.hand_over(np.arange(4), system="CL", stage="training", split="train", purpose="cross-entropy")
+
+    leaking_training()
+    measured = measure(dataclasses.replace(outcome, ledger=ledger), STAMP)
+    assert [guard.guard for guard in measured.guards if not guard.passed] == [
+        "target labels are read by systems marked so only"
+    ]
+    assert not next(row for row in measured.summaries if row.system.label == "CL").unsupervised
+
+
+def test_a_marked_system_without_its_entry_is_caught(outcome: Outcome) -> None:
+    silent = Ledger()
+    silent.extend(entry for entry in outcome.ledger.entries if entry.stage != "anchors")
+    failed = [g for g in measure(dataclasses.replace(outcome, ledger=silent), STAMP).guards if not g.passed]
+    assert [(guard.guard, guard.detail) for guard in failed] == [
+        (
+            "systems marked so have their reading of target labels in the ledger",
+            "0 of 1; not AGA-CL (oracle_val)",
+        )
+    ]
 
 
 def test_tables_come_back_as_they_went(outcome: Outcome, tmp_path: Path) -> None:
@@ -143,6 +173,27 @@ def test_the_protocol_names_the_anchor_labels_in_use(outcome: Outcome) -> None:
     assert "Anchor labels pseudo" in lines
     assert "Anchor labels oracle_val" in lines
     assert "4 speaker-disjoint folds over german" in lines
+    assert "Closed set: utterances of other emotions than anger, sadness are left out" in lines
+    assert "english 16, german 16; all features are computed at 16 kHz" in lines
+    assert "WARNING" not in lines
+
+
+def test_a_narrow_band_is_a_warning(outcome: Outcome) -> None:
+    wide = [dataclasses.replace(item, sample_rate=48000) for item in outcome.source]
+    narrow = [dataclasses.replace(item, sample_rate=8000) for item in outcome.target]
+    assert "english 48, german 16" in " ".join(rate_lines(wide, outcome.target))
+    assert len(rate_lines(wide, outcome.target)) == 1
+    assert "nothing above 4 kHz: bandwidth differs" in rate_lines(wide, narrow)[1]
+    both = [dataclasses.replace(item, sample_rate=8000) for item in wide]
+    assert rate_lines(both, narrow)[1].endswith("nothing above 4 kHz.")
+
+
+def test_only_synthetic_corpora_are_called_so(outcome: Outcome) -> None:
+    spoken = tuple(dataclasses.replace(item, synthetic=True) for item in outcome.target)
+    mixed = dataclasses.replace(outcome, target=spoken)
+    assert measure(outcome, STAMP).warning == ""
+    warning = measure(mixed, STAMP).warning
+    assert "SYNTHETIC SPEECH (german; english: recorded people)" in warning
 
 
 def test_a_system_without_predictions_is_named(outcome: Outcome) -> None:

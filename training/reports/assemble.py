@@ -6,11 +6,13 @@ from pathlib import Path
 
 from store.records import Skipped, Utterance
 from store.tables import write_records
+from store.vocabulary import COMMON_RATE
 from training.baselines import LinearChoice
 from training.guards import Floors, floors
 from training.metrics import confusion, out_of_set
-from training.records import AnchorScore, Epoch, LabelAccess, Prediction, ResultRow
+from training.records import AnchorScore, Epoch, LabelAccess, Machine, Prediction, ResultRow
 from training.reports.figures import VowelToken
+from training.reports.notes import synthetic_warning
 from training.reports.page import ReportInput
 from training.reports.summary import Summary, summarise
 from training.results import GuardFinding, Stamp, check_rows, score
@@ -31,6 +33,8 @@ class Measured:
     summaries: tuple[Summary, ...]
     floors: Floors
     guards: tuple[GuardFinding, ...]
+    warning: str = ""
+    """Names the synthetic corpora, empty where there is none."""
 
 
 def measure(outcome: Outcome, stamp: Stamp) -> Measured:
@@ -46,9 +50,17 @@ def measure(outcome: Outcome, stamp: Stamp) -> Measured:
     return Measured(
         rows=rows,
         summaries=summarise(
-            rows, outcome.predictions, outcome.systems, classes=classes, ledger=outcome.ledger
+            rows,
+            outcome.predictions,
+            outcome.systems,
+            classes=classes,
+            ledger=outcome.ledger,
+            epochs=outcome.epochs,
+            anchors=outcome.anchors,
+            choices=outcome.choices,
         ),
         floors=floors(outcome.target, outcome.folds, classes),
+        warning=synthetic_warning({item.corpus: item.synthetic for item in outcome.source + outcome.target}),
         guards=(*_split_guards(outcome), *_label_guards(outcome), *check_rows(rows)),
     )
 
@@ -63,7 +75,16 @@ def write_results(folder: Path, outcome: Outcome, rows: Sequence[ResultRow]) -> 
     """
     paths = {
         name: folder / f"{name}.parquet"
-        for name in ("results", "predictions", "anchors", "epochs", "choices", "label_access", "left_out")
+        for name in (
+            "results",
+            "predictions",
+            "anchors",
+            "epochs",
+            "choices",
+            "label_access",
+            "left_out",
+            "machine",
+        )
     }
     write_records(paths["results"], rows, ResultRow)
     write_records(paths["predictions"], outcome.predictions, Prediction)
@@ -72,6 +93,8 @@ def write_results(folder: Path, outcome: Outcome, rows: Sequence[ResultRow]) -> 
     write_records(paths["choices"], outcome.choices, LinearChoice)
     write_records(paths["label_access"], outcome.ledger.entries, LabelAccess)
     write_records(paths["left_out"], outcome.skipped, Skipped)
+    machine = Machine(precision=outcome.precision, device=outcome.device)
+    write_records(paths["machine"], (machine,), Machine)
     return paths
 
 
@@ -113,10 +136,15 @@ def protocol_lines(outcome: Outcome) -> tuple[str, ...]:
     """Return the protocol in sentences, as it was run."""
     settings = outcome.experiment
     used = dict.fromkeys(system.anchor_labels for system in outcome.systems if "-CL" in system.model)
+    arithmetic = (
+        f"{outcome.precision} on {outcome.device}" if outcome.precision else "arithmetic not recorded"
+    )
     lines = [
         f"Mode {settings.mode}, preset {settings.preset}: at most {settings.epochs} epochs, "
-        f"patience {settings.patience}, seeds {', '.join(map(str, settings.seeds))}; {outcome.precision} on "
-        f"{outcome.device}.",
+        f"patience {settings.patience}, seeds {', '.join(map(str, settings.seeds))}; {arithmetic}.",
+        f"Closed set: utterances of other emotions than {', '.join(settings.classes)} are left out of both "
+        "corpora by their labels, the target's adaptation and test utterances included, so that the target is "
+        "known to hold these classes only.",
         f"{len(outcome.folds)} speaker-disjoint folds over {settings.target}: adaptation sees the training "
         "speakers' recordings without labels, every speaker is scored once a seed while held out.",
         f"{100 * settings.validation_share:.0f} % of the {settings.source} speakers choose the epoch (for "
@@ -127,7 +155,36 @@ def protocol_lines(outcome: Outcome) -> tuple[str, ...]:
     if outcome.absent_vowels:
         absent = ", ".join(f"/{vowel}/ ({side})" for vowel, side in outcome.absent_vowels.items())
         lines.append(f"Vowels that a side lacks, left out: {absent}.")
+    return (*lines, *rate_lines(outcome.source, outcome.target))
+
+
+def rate_lines(source: Sequence[Utterance], target: Sequence[Utterance]) -> tuple[str, ...]:
+    """Return the native sampling rates, and a warning where a band is narrow or differs between the corpora."""
+    rates = {name: sorted({item.sample_rate for item in side}) for name, side in _sides(source, target)}
+    written = ", ".join(
+        f"{name} {' and '.join(f'{r / 1000:g}' for r in found)}" for name, found in rates.items()
+    )
+    lines = [
+        f"Native sampling rates (kHz): {written}; all features are computed at {COMMON_RATE / 1000:g} kHz."
+    ]
+    bands = {min(rate, COMMON_RATE) / 2000 for found in rates.values() for rate in found}
+    if min(bands) < COMMON_RATE / 2000:
+        lines.append(
+            f"WARNING: recordings below {COMMON_RATE / 1000:g} kHz have nothing above "
+            f"{', '.join(f'{band:g}' for band in sorted(bands) if band < COMMON_RATE / 2000)} kHz"
+            + (
+                ": bandwidth differs between recordings and may stand for the corpus."
+                if len(bands) > 1
+                else "."
+            )
+        )
     return tuple(lines)
+
+
+def _sides(
+    source: Sequence[Utterance], target: Sequence[Utterance]
+) -> tuple[tuple[str, Sequence[Utterance]], ...]:
+    return tuple((side[0].corpus, side) for side in (source, target) if side)
 
 
 def _split_guards(outcome: Outcome) -> tuple[GuardFinding, ...]:
@@ -152,7 +209,9 @@ def _split_guards(outcome: Outcome) -> tuple[GuardFinding, ...]:
 def _label_guards(outcome: Outcome) -> tuple[GuardFinding, ...]:
     classes = outcome.experiment.classes
     supervised = [s.label for s in outcome.systems if not outcome.ledger.unsupervised(s.label)]
-    hidden = [s.label for s in outcome.systems if s.label in supervised and s.anchor_labels != "oracle_val"]
+    marked = [s.label for s in outcome.systems if s.anchor_labels == "oracle_val"]
+    hidden = [name for name in supervised if name not in marked]
+    unnoted = [name for name in marked if name not in supervised]
     strangers = out_of_set(
         confusion(
             [item.emotion for item in outcome.predictions],
@@ -165,6 +224,12 @@ def _label_guards(outcome: Outcome) -> tuple[GuardFinding, ...]:
             guard="target labels are read by systems marked so only",
             passed=not hidden,
             detail=f"read by {', '.join(supervised) or 'none'}",
+        ),
+        GuardFinding(
+            guard="systems marked so have their reading of target labels in the ledger",
+            passed=not unnoted,
+            detail=f"{len(marked) - len(unnoted)} of {len(marked)}"
+            + (f"; not {', '.join(unnoted)}" if unnoted else ""),
         ),
         GuardFinding(
             guard="no prediction names a class that the target lacks",

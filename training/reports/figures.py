@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from store.vocabulary import DIPHTHONGS, SHARED_VOWELS
 from training.metrics import confusion, recalls
-from training.records import AnchorScore, Epoch, Prediction, ResultRow
+from training.records import AnchorScore, Epoch, Prediction, ResultRow, System
+from training.reports.evidence import is_anchor
 from training.reports.summary import Summary
 from training.results import pooled
 
@@ -49,6 +50,8 @@ class Drawing:
     name: str
     caption: str
     svg: str
+    width: float
+    """Natural width in inches."""
 
 
 def draw(name: str, caption: str, size: tuple[float, float], paint: Callable[[Figure], None]) -> Drawing:
@@ -61,7 +64,7 @@ def draw(name: str, caption: str, size: tuple[float, float], paint: Callable[[Fi
     body = text.getvalue()
     # Identifiers must differ between the figures of one page.
     body = body[body.index("<svg") :].replace('id="', f'id="{name}-').replace('"#', f'"#{name}-')
-    return Drawing(name=name, caption=caption, svg=body.replace("url(#", f"url(#{name}-"))
+    return Drawing(name=name, caption=caption, svg=body.replace("url(#", f"url(#{name}-"), width=size[0])
 
 
 def draw_scores(summaries: Sequence[Summary], rows: Sequence[ResultRow], chance: float) -> Drawing:
@@ -76,7 +79,7 @@ def draw_scores(summaries: Sequence[Summary], rows: Sequence[ResultRow], chance:
             axes.plot(seeds, [place + 0.2] * len(seeds), ".", color=INK, ms=4, mew=0, alpha=0.6)
             axes.plot(100 * summary.uar.mean, place, "o", color=SOURCE_COLOUR, ms=6.5, mew=0)
         axes.axvline(100 * chance, color=INK, lw=0.8, ls=(0, (4, 3)))
-        axes.set_yticks(range(len(summaries)), [s.system.label for s in reversed(summaries)])
+        axes.set_yticks(range(len(summaries)), [s.system.shown for s in reversed(summaries)])
         axes.set_ylim(-0.6, len(summaries) - 0.4)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -90,7 +93,7 @@ def draw_scores(summaries: Sequence[Summary], rows: Sequence[ResultRow], chance:
 
 
 def draw_confusions(
-    predictions: Sequence[Prediction], systems: Sequence[str], classes: Sequence[str]
+    predictions: Sequence[Prediction], systems: Sequence[System], classes: Sequence[str]
 ) -> Drawing:
     """Row-normalised confusion matrices, one panel for each system, pooled over folds and seeds."""
     columns = min(4, len(systems))
@@ -101,13 +104,13 @@ def draw_confusions(
         figure.supylabel("true", fontsize="medium")
         for place, system in enumerate(systems):
             axes = figure.add_subplot(lines, columns, place + 1)
-            items = [item for item in predictions if item.system == system]
+            items = [item for item in predictions if item.system == system.label]
             counts = confusion([i.emotion for i in items], [i.predicted for i in items], classes)
             share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
             _matrix(axes, share, [[f"{100 * v:.0f}" for v in row] for row in share], limits=(0.0, 1.0))
             for i in np.flatnonzero(np.isnan(recalls(counts))):
                 axes.add_patch(_hatch(0, int(i), len(classes)))
-            axes.set_title(system)
+            axes.set_title(system.shown)
             ticks = np.arange(len(classes)) + 0.5
             axes.set_xticks(ticks, classes, rotation=40, ha="right", rotation_mode="anchor")
             axes.set_yticks(ticks, classes if place % columns == 0 else [])
@@ -136,7 +139,8 @@ def draw_anchors(scores: Sequence[AnchorScore], classes: Sequence[str]) -> Drawi
     caption = (
         "Combined similarity (cosine and inverse distance, 0 to 1) of each shared vowel between the two "
         "languages, on training speakers, mean over folds and seeds. Solid frame: anchor in more than half "
-        "of the runs; dotted frame: in fewer; hatched: the vowel is absent in one language or both."
+        "of the runs; dotted frame: in fewer. Hatched: the vowel is absent in one language or both; dots: "
+        "the target has it, but in no run was an utterance that holds it labelled with the emotion."
     )
     return draw("anchors", caption, (0.9 + 4.3 * columns, 0.55 + (0.5 + 0.34 * len(emotions)) * lines), paint)
 
@@ -152,7 +156,8 @@ def _anchor_panel(
             if values:
                 means[i, j] = np.mean(values)
             else:
-                axes.add_patch(_hatch(j, i, 1))
+                unlabelled = any(s.absent == "unlabelled" for s in cell)
+                axes.add_patch(_hatch(j, i, 1, "..." if unlabelled else "////"))
             share = sum(is_anchor(s) for s in cell) / max(1, len(cell))
             if share:
                 style = "-" if share > 0.5 else ":"
@@ -166,12 +171,6 @@ def _anchor_panel(
     )
     axes.axvline(len(SHARED_VOWELS) - len(DIPHTHONGS), color=INK, lw=0.8)
     axes.set_xticks(np.arange(len(SHARED_VOWELS)) + 0.5, [f"/{vowel}/" for vowel in SHARED_VOWELS])
-
-
-def is_anchor(score: AnchorScore) -> bool:
-    """Return whether the vowel is in the set that the score's own system uses (AGA-CL uses GA)."""
-    name = score.system.split("-")[0].split(" ")[0]
-    return {"AGA": "GA"}.get(name, name) in score.chosen.split(",")
 
 
 def draw_vowel_space(tokens: Sequence[VowelToken], corpora: tuple[str, str]) -> Drawing:
@@ -278,5 +277,5 @@ def _matrix(
             )
 
 
-def _hatch(x: int, y: int, width: int) -> Rectangle:
-    return Rectangle((x, y), width, 1, fill=False, ec="#8a8f98", hatch="////", lw=0, zorder=2)
+def _hatch(x: int, y: int, width: int, pattern: str = "////") -> Rectangle:
+    return Rectangle((x, y), width, 1, fill=False, ec="#8a8f98", hatch=pattern, lw=0, zorder=2)

@@ -8,16 +8,16 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from store.atomic import write_text
 from store.errors import TrainingError
 from store.records import Skipped, Utterance
 from training.baselines import LinearChoice
 from training.guards import Floors, Ledger, SplitReport
 from training.records import AnchorScore, Epoch, LabelAccess, Prediction, ResultRow, System
-from training.reports import figures, text
+from training.reports import figures, notes, text
 from training.reports.figures import Drawing, VowelToken
-from training.reports.paper import DIRECTIONS, PAPER_NOTE
+from training.reports.paper import DIRECTIONS
 from training.reports.summary import Summary, summarise
-from training.reports.terminal import SUPERVISED_NOTE, SYNTHETIC_WARNING, TRANSDUCTIVE_NOTE
 from training.reports.vowel_figures import draw_polygons
 from training.results import GuardFinding
 
@@ -93,8 +93,9 @@ def write_report(folder: Path, content: ReportInput) -> Path:
     ledger = Ledger()
     ledger.extend(content.label_access)
     summaries = summarise(
-        content.rows, content.predictions, content.systems, classes=content.classes, ledger=ledger
-    )
+        content.rows, content.predictions, content.systems, classes=content.classes, ledger=ledger,
+        epochs=content.epochs, anchors=content.anchors, choices=content.choices,
+    )  # fmt: skip
     drawings = draw_all(content, summaries)
     page = _render(content, summaries, drawings)
     try:
@@ -108,10 +109,9 @@ def write_report(folder: Path, content: ReportInput) -> Path:
 
 def draw_all(content: ReportInput, summaries: Sequence[Summary]) -> dict[str, Drawing]:
     """Return the figures for which there is data, by name."""
-    labels = [system.label for system in content.systems]
     drawings = [
         figures.draw_scores(summaries, content.rows, content.floors.chance_uar),
-        figures.draw_confusions(content.predictions, labels, content.classes),
+        figures.draw_confusions(content.predictions, content.systems, content.classes),
     ]
     if content.anchors:
         drawings.append(figures.draw_anchors(content.anchors, content.classes))
@@ -173,12 +173,9 @@ def _render(content: ReportInput, summaries: Sequence[Summary], drawings: Mappin
         corpora=count_corpora(content.utterances, content.classes),
         skipped=count_skipped(content.skipped),
         text=text,
-        notes={
-            "paper": PAPER_NOTE,
-            "synthetic": SYNTHETIC_WARNING,
-            "supervised": SUPERVISED_NOTE,
-            "transductive": TRANSDUCTIVE_NOTE,
-        },
+        notes=notes,
+        warning=synthetic_corpora(content),
+        names={system.label: system.shown for system in content.systems},
         directions=DIRECTIONS,
     )
     return page.rstrip() + "\n"
@@ -188,11 +185,22 @@ def inline(drawing: Drawing) -> dict[str, Markup | str]:
     """Return a figure for the page: its ink and its two series take the page's colours, light or dark."""
     svg = drawing.svg.replace(figures.INK, "currentColor")
     svg = svg.replace(figures.SOURCE_COLOUR, "var(--first)").replace(figures.TARGET_COLOUR, "var(--second)")
-    return {"svg": Markup(svg), "caption": drawing.caption}  # noqa: S704 - our own drawing, not user text
+    # S704: our own drawing, not user text
+    return {"svg": Markup(svg), "caption": drawing.caption, "width": f"{drawing.width:.2f}in"}  # noqa: S704
+
+
+def synthetic_corpora(content: ReportInput) -> str:
+    """Return the warning that names the synthetic corpora, from their utterances where these are given."""
+    corpora = {item.corpus: item.synthetic for item in content.utterances}
+    return notes.synthetic_warning(corpora) or (notes.SYNTHETIC_WARNING if content.synthetic else "")
 
 
 def _write(folder: Path, page: str, drawings: Mapping[str, Drawing]) -> None:
+    """Write each file aside and move it to its name, the page last; figures of an older page go."""
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     for drawing in drawings.values():
-        (folder / "figures" / f"{drawing.name}.svg").write_text(drawing.svg, encoding="utf-8")
-    (folder / "report.html").write_text(page, encoding="utf-8")
+        write_text(folder / "figures" / f"{drawing.name}.svg", drawing.svg)
+    write_text(folder / "report.html", page)
+    for old in (folder / "figures").glob("*.svg"):
+        if old.stem not in drawings:
+            old.unlink()

@@ -6,8 +6,10 @@ from math import nan
 from statistics import fmean, stdev
 
 from store.errors import TrainingError
+from training.baselines import LinearChoice
 from training.guards import Ledger
-from training.records import Prediction, ResultRow, System
+from training.records import AnchorScore, Epoch, Prediction, ResultRow, System
+from training.reports.evidence import Adapted, Overlap, adapted, overlap
 from training.reports.paper import PaperValue, paper_values
 from training.results import pooled
 from training.significance import Interval, PairedTest, bootstrap_speakers, holm, paired_t
@@ -50,6 +52,9 @@ class Summary:
     selected_on: str
     label_access: str
     unsupervised: bool
+    adapted: Adapted | None = None
+    overlap: Overlap | None = None
+    choices: tuple[LinearChoice, ...] = ()
 
     @property
     def transductive(self) -> bool:
@@ -68,10 +73,14 @@ def summarise(
     *,
     classes: Sequence[str],
     ledger: Ledger,
+    epochs: Sequence[Epoch] = (),
+    anchors: Sequence[AnchorScore] = (),
+    choices: Sequence[LinearChoice] = (),
 ) -> tuple[Summary, ...]:
     """Return the table's rows in the order of ``systems``; p values are Holm-adjusted over the whole table.
 
-    RA-CL serves as reference for the systems with its own mode of anchor labels.
+    RA-CL serves as reference for the systems with its own mode of anchor labels. ``epochs``, ``anchors`` and
+    ``choices`` say how far each system adapted and what the linear baseline chose.
 
     Raises
     ------
@@ -81,11 +90,14 @@ def summarise(
     summaries = [
         _summary(system, systems, rows, predictions, classes=classes, ledger=ledger) for system in systems
     ]
-    adjusted = iter(holm([item.test.p for summary in summaries for item in summary.comparisons]))
+    p_values = iter(holm([item.test.p for summary in summaries for item in summary.comparisons]))
     return tuple(
         replace(
             summary,
-            comparisons=tuple(replace(item, p_holm=next(adjusted)) for item in summary.comparisons),
+            comparisons=tuple(replace(item, p_holm=next(p_values)) for item in summary.comparisons),
+            adapted=adapted(summary.system.label, epochs, anchors) if _has_triplets(summary.system) else None,
+            overlap=overlap(summary.system.label, anchors) if summary.system.model == "RA-CL" else None,
+            choices=tuple(choice for choice in choices if choice.system == summary.system.label),
         )
         for summary in summaries
     )
@@ -127,6 +139,10 @@ def _summary(
         label_access=own[0].label_access,
         unsupervised=ledger.unsupervised(system.label),
     )
+
+
+def _has_triplets(system: System) -> bool:
+    return system.model.endswith("-CL")
 
 
 def _references(system: System, systems: Sequence[System]) -> list[System]:

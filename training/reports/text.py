@@ -42,7 +42,7 @@ def comparison(value: Comparison | None, usage: str = "usual") -> str:
         100 * value.test.mean_difference, 1
     )
     if isnan(value.test.p):
-        return difference
+        return f"{difference}, p n/a" if value.test.no_spread else difference
     return f"{difference}, p {p_value(value.test.p)}{stars(value.test.p, usage)}"
 
 
