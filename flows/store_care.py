@@ -1,14 +1,16 @@
-"""The commands that look after a store: `store gc`."""
+"""The commands that look after a store: `store gc` and `store repair`, for people and as JSON."""
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from flows.store_options import JSON, WORK, opened, print_json, size
+from flows.store_options import JSON, SNAPSHOT, WORK, counted, opened, print_json, size
 from store.digests import short
 from store.garbage import Garbage, collect, find_garbage
+from store.repair import repair
 
 
 @click.command("gc")
@@ -29,6 +31,31 @@ def gc_command(dry_run: bool, keep: int, work: Path, as_json: bool) -> None:
     for kind, (files, total) in _by_kind(garbage).items():
         click.echo(f"{verb} {files} x {kind}, {size(total)}")
     click.echo(f"{verb} {size(garbage.bytes)} in all; {len(garbage.kept)} commits stay")
+
+
+@click.command("repair")
+@SNAPSHOT
+@WORK
+@JSON
+def repair_command(snapshot: str | None, work: Path, as_json: bool) -> None:
+    """Verify a snapshot and drop what is damaged, so that the next build makes just that anew."""
+    done = repair(opened(work), snapshot)
+    name = short(done.commit.snapshot)
+    if as_json:
+        print_json({**asdict(done), "commit": done.commit.number, "snapshot": done.commit.snapshot})
+        return
+    for problem in done.problems:
+        click.echo(f"damaged    {problem.where}: {problem.what} ({counted(problem.utterances)})")
+    for path in done.dropped:
+        click.echo(f"dropped    {path}")
+    for path in done.restored:
+        click.echo(f"restored   {path}")
+    if not done.remaining:
+        click.echo(f"snapshot {name} is whole{' again' if done.problems else ''}")
+        return
+    if done.lost:
+        click.echo(f"lost       rows of {counted(done.lost)}")
+    click.echo(f"snapshot {name}: build again with the same input, which computes just what was lost")
 
 
 def _by_kind(garbage: Garbage) -> dict[str, tuple[int, int]]:

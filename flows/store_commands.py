@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from flows.store_care import gc_command
+from flows.store_care import gc_command, repair_command
 from flows.store_history import diff_command, log_command, stats_command, tag_command, untag_command
-from flows.store_options import JSON, SNAPSHOT, WORK, opened, print_json, tags_of
+from flows.store_options import JSON, SNAPSHOT, WORK, counted, opened, print_json, tags_of
 from store.catalogue import Commit, Store
 from store.digests import short
 from store.errors import StoreError
+from store.verify import verify
 
 __all__ = ["WORK", "store_group"]
 
@@ -21,7 +22,9 @@ def store_group() -> None:
     """Look into the feature store, and look after it."""
 
 
-for _command in (log_command, diff_command, tag_command, untag_command, stats_command, gc_command):
+for _command in (
+    log_command, diff_command, tag_command, untag_command, stats_command, gc_command, repair_command,
+):  # fmt: skip
     store_group.add_command(_command)
 
 
@@ -73,8 +76,6 @@ def show_snapshot(snapshot: str | None, work: Path, as_json: bool) -> None:
 @JSON
 def verify_command(snapshot: str | None, work: Path, as_json: bool) -> None:
     """Read a snapshot back and check presence, lengths and checksums; exit code 2 if anything is wrong."""
-    from store.verify import verify  # reads through zarr, which takes half a second to load
-
     store = opened(work)
     commit = store.resolve(snapshot)
     problems = verify(store, commit.snapshot)
@@ -82,12 +83,12 @@ def verify_command(snapshot: str | None, work: Path, as_json: bool) -> None:
         print_json({"snapshot": commit.snapshot, "problems": [asdict(problem) for problem in problems]})
     else:
         for problem in problems:
-            click.echo(f"{problem.where}: {problem.what} ({len(problem.utterances)} utterances)")
+            click.echo(f"{problem.where}: {problem.what} ({counted(problem.utterances)})")
     if problems:
         raise StoreError(
             f"snapshot {short(commit.snapshot)} whole",
             f"{len(problems)} problems",
-            "delete the damaged arrays and build again",
+            "run 'phonanchor store repair', then build again",
         )
     if not as_json:
         click.echo(f"snapshot {short(commit.snapshot)} is whole")

@@ -38,6 +38,11 @@ def some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
+def counted(names: tuple[str, ...]) -> str:
+    """Return how many utterances there are, and the first of their names."""
+    return f"{len(names)} utterances" + (f": {some(names)}" if names else "")
+
+
 def size(count: float) -> str:
     """Return a number of bytes for people, in powers of 1024."""
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -45,7 +45,7 @@ def verify_snapshot(store: Store, snapshot: str | None, progress: Report | None 
         raise StoreError(
             "a snapshot whose rows are all there and unchanged",
             f"{len(problems)} problems, the first: {describe(problems[0])}",
-            "run 'phonanchor store verify' for all of them, then delete the damaged array and build again",
+            "run 'phonanchor store repair', then build again",
         )
 
 

@@ -13,7 +13,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
-from store.atomic import sync, unwritable
+from store.atomic import remove_folder, sync, temporary_beside, unwritable, write_bytes
 from store.digests import digest
 from store.errors import StoreError
 from store.records import FeatureSpec
@@ -139,6 +139,30 @@ def grow_array(path: Path, rows: int) -> None:
         array.resize((rows, *array.shape[1:]))
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def restore_metadata(path: Path, spec: FeatureSpec, rows: int, committed: str) -> bool:
+    """Write the ``zarr.json`` of a spec's array anew, for ``rows`` rows; shard files are left as they are.
+
+    Returns
+    -------
+    Whether that gives the metadata whose digest was ``committed``; otherwise nothing is changed.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written.
+    """
+    aside = temporary_beside(path)
+    try:
+        create_array(aside, spec)
+        grow_array(aside, rows)
+        if metadata_digest(aside) != committed:
+            return False
+        write_bytes(path / "zarr.json", (aside / "zarr.json").read_bytes())
+        return True
+    finally:
+        remove_folder(aside)
 
 
 def metadata_digest(path: Path) -> str:

@@ -1,13 +1,23 @@
 """Receipts: what a finished work item wrote, so that an interrupted build goes on where it stopped."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from store.arrays import Array, Geometry, canonical, checksums, geometry, open_array, read_rows, write_rows
+from store.arrays import (
+    Array,
+    Geometry,
+    canonical,
+    checksums,
+    geometry,
+    open_array,
+    read_rows,
+    shard_names,
+    write_rows,
+)
 from store.digests import Json
 from store.documents import read_document, write_document
 from store.entries import Placement
@@ -104,6 +114,24 @@ def receipts(layout: Layout, spec: str, corpus: str) -> Iterator[WriteReceipt]:
     folder = layout.receipts(spec, corpus)
     for path in sorted(folder.glob("[0-9]*.json")):
         yield read_receipt(path)
+
+
+def forget_shards(layout: Layout, spec: FeatureSpec, corpus: str, lost: Collection[str]) -> None:
+    """Take the rows that lie in ``lost`` shard files out of their receipts, so that they are built anew.
+
+    Raises
+    ------
+    StoreError
+        If a receipt cannot be written.
+    """
+    cut = geometry(spec)
+    for path in sorted(layout.receipts(spec.digest, corpus).glob("[0-9]*.json")):
+        receipt = read_receipt(path)
+        names = {row: set(shard_names(cut, row.start, row.length)) for row in receipt.rows}
+        rows = tuple(row for row in receipt.rows if names[row].isdisjoint(lost))
+        shards = tuple((name, size) for name, size in receipt.shards if name not in lost)
+        if (rows, shards) != (receipt.rows, receipt.shards):
+            write_document(path, _as_json(WriteReceipt(start=receipt.start, rows=rows, shards=shards)))
 
 
 def shards_intact(layout: Layout, spec: str, corpus: str, receipt: WriteReceipt) -> bool:

@@ -128,7 +128,7 @@ class _Check:
         traced: dict[str, tuple[str, list[IndexRow]]] = {}
         for run in runs(self.rows, self.cut, self.cut.layers):
             for row in self._suspects(array, run):
-                for name, what in self._trace(array, row):
+                for name, what in self._trace(array, row, lost):
                     if name not in lost:
                         traced.setdefault(name, (what, []))[1].append(row)
             count(len(run))
@@ -153,15 +153,23 @@ class _Check:
         except StoreError:
             return False
 
-    def _trace(self, array: "zarr.Array[Any]", row: IndexRow) -> Iterator[tuple[str, str]]:
-        """Yield the shards, and what is wrong with them, of a row block that is not as committed."""
+    def _trace(
+        self, array: "zarr.Array[Any]", row: IndexRow, lost: frozenset[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the shards, and what is wrong with them, of a row block that is not as committed.
+
+        Where a part of it lies in a ``lost`` shard, that explains its values.
+        """
         for layer in range(self.cut.layers):
             chosen = layer if self.cut.layered else None
             pieces = list(self._pieces(row, layer))
             broken = [piece for piece in pieces if not _decodes(array, piece, chosen)]
             if broken:
                 yield from ((piece.name, "chunk fails its checksum") for piece in broken)
-            elif checksum(read_rows(array, row.start, row.start + row.length, chosen)) != row.crc[layer]:
+            elif (
+                lost.isdisjoint(piece.name for piece in pieces)
+                and checksum(read_rows(array, row.start, row.start + row.length, chosen)) != row.crc[layer]
+            ):
                 yield pieces[0].name, "values differ from those committed"
 
     def _pieces(self, row: IndexRow, layer: int) -> Iterator["_Piece"]:

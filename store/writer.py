@@ -26,11 +26,15 @@ class StoreWriter:
     def placed(self, spec: FeatureSpec, corpus: str) -> dict[str, Placement]:
         """Return the rows that are complete, by row key: committed ones and those of interrupted builds.
 
+        The spec of rows that are there is written again where it was lost.
+
         Raises
         ------
         StoreError
             If a receipt is damaged.
         """
+        if self.layout.array(spec.digest, corpus).exists():
+            write_spec(self.layout, spec)
         return {
             key: Placement(
                 spec=spec.digest,
@@ -114,9 +118,9 @@ class StoreWriter:
         return self.log.append(identifier, manifest, tables, specs, lineage)
 
     def _lost_places(self, identifier: str) -> bool:
-        """Say whether a snapshot that is there names places that are lost, or cannot be read."""
+        """Say whether a snapshot of the log names places that are lost, or cannot be read."""
         if not self.layout.snapshot(identifier).exists():
-            return False
+            return any(commit.snapshot == identifier for commit in self.log.commits())
         try:
             return any(self._lost(identifier, part) for part in read_parts(self.layout, identifier))
         except StoreError:
@@ -128,6 +132,43 @@ class StoreWriter:
             (found := complete.get(row.row_key)) is None or (found.start, found.crc) != (row.start, row.crc)
             for row in read_index(self.layout, identifier, part)
         )
+
+    def relocate(self, identifier: str) -> tuple[str, ...]:
+        """Renew the index of a snapshot whose rows lie elsewhere by now.
+
+        Returns
+        -------
+        The utterances with rows that are lost; nothing is written then. A build of the same input makes them
+        anew.
+
+        Raises
+        ------
+        StoreError
+            If the description of the snapshot, an index or a receipt is missing or damaged.
+        """
+        parts = {
+            part: read_index(self.layout, identifier, part) for part in read_parts(self.layout, identifier)
+        }
+        indexes: dict[tuple[str, str], tuple[IndexRow, ...]] = {}
+        lost: set[str] = set()
+        for part, rows in parts.items():
+            complete = self._complete(part.spec, part.corpus)
+            there = [(row, complete.get(row.row_key)) for row in rows]
+            lost |= {row.utterance for row, found in there if _length(found) != row.length}
+            indexes[part.spec, part.corpus] = tuple(
+                IndexRow(
+                    utterance=row.utterance,
+                    row_key=row.row_key,
+                    start=found.start,
+                    length=row.length,
+                    crc=found.crc,
+                )
+                for row, found in there
+                if found is not None
+            )
+        if not lost and indexes != {(part.spec, part.corpus): rows for part, rows in parts.items()}:
+            write_snapshot(self.layout, identifier, indexes, renew=True)
+        return tuple(sorted(lost))
 
     def _check_tables(self, manifest: str, alignments: Iterable[str]) -> None:
         paths = [self.layout.manifest(manifest), *(self.layout.alignments(name) for name in alignments)]

@@ -132,3 +132,27 @@ def test_gc_leaves_what_is_tagged_or_asked_for(store, ok, phonanchor):
     assert "would remove 0 B" in ok("gc", "--dry-run", "--keep", "2")
     assert find_garbage(store).dropped == store.commits()[:1]
     assert phonanchor("store", "gc", "--keep", "0")[0] == 2
+
+
+def test_a_flipped_byte_is_named_dropped_and_made_anew(store, ok, phonanchor):
+    snapshot = store.head().snapshot
+    shard = store.layout.array(FEATURE.digest, "toy") / "c/2/0"
+    data = bytearray(shard.read_bytes())
+    data[100] ^= 1
+    shard.write_bytes(data)
+    code, out, err = phonanchor("store", "verify")
+    assert code == 2
+    assert "chunk fails its checksum (1 utterances: toy/u002)" in out
+    assert "store repair" in err
+    out = ok("repair")
+    assert f"dropped    arrays/{FEATURE.digest}/toy/values/c/2/0" in out
+    assert "lost       rows of 1 utterances: toy/u002" in out
+    again = json.loads(ok("repair", "--json"))
+    assert (again["dropped"], again["lost"]) == ([], ["toy/u002"])
+    items, rows = [utterance(2), utterance(7, emotion="fear")], {}
+    rows["toy/u002"], rows["toy/u007"] = values(FEATURE, 50, 2), values(FEATURE, 60)
+    with store.writer() as writer:
+        write(store, writer, FEATURE, items[:1], rows)
+        assert commit(store, writer, FEATURE, items, rows).snapshot == snapshot
+    assert "is whole" in ok("verify")
+    assert "is whole\n" in ok("repair")
