@@ -7,6 +7,7 @@ from rich.console import Console
 
 from flows import prefect_home, stages
 from flows.configuration import Configuration
+from flows.cron import check_cron
 from flows.stages import Features
 from pipeline.corpora.corpus import corpus_by_name
 from store.digests import short
@@ -22,6 +23,7 @@ def build_features(configuration: Configuration) -> None:
 
 def serve_schedule(configuration: Configuration, cron: str, every: float | None) -> None:
     """Serve the flow "rebuild-features" on a schedule until Ctrl-C."""
+    check_cron(cron)
     prepare(configuration)
     placed = resolved(configuration)
     with prefect_home.server(configuration.work) as address:

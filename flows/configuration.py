@@ -20,6 +20,9 @@ from training.experiment import Experiment
 SAMPLE = Path(str(files("training"))) / "experiments" / "sample.toml"
 """The experiment of the embedded sample: what runs when neither a file nor a corpus is named."""
 MOST_WORKERS = 8
+_BOTH = "pass --source NAME and --target NAME; 'phonanchor corpora' lists the names"
+OPTIONS = {"experiment.source": _BOTH, "experiment.target": _BOTH}
+"""How to give what has no default."""
 _WITHOUT_EFFECT_ON_RESULTS = {
     "build": {"alignments", "workers", "scheduler", "rehash", "retrain", "max_quarantined"},
     "experiment": {"workers"},
@@ -211,8 +214,10 @@ def _explained(error: ValidationError) -> ConfigurationError:
             f"did you mean {_suggested(parts[-1], suggestions)!r}?",
         )
     if first["type"] == "missing":
-        return ConfigurationError(f"a value of {name}", "none", f"set {name}")
-    return ConfigurationError(f"a valid value of {name}", f"{first['input']!r}"[:80], first["msg"])
+        return ConfigurationError(f"a value of {name}", "none", OPTIONS.get(name, f"set {name}"))
+    advice = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
+    advice = advice.replace("expected ", "give ")
+    return ConfigurationError(f"a valid value of {name}", f"{first['input']!r}"[:80], advice)
 
 
 def _suggested(name: str, valid: Sequence[str]) -> str:

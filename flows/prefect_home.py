@@ -10,6 +10,7 @@ from time import monotonic, sleep
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from store.atomic import unwritable
 from store.errors import ConfigurationError
 from store.settings import default_variable, environment, variable
 
@@ -31,10 +32,13 @@ def prepare(work: Path) -> None:
     """Set up the environment that Prefect reads when it is imported; call before the first import of it.
 
     Whatever the user has set stays. With ``PREFECT_API_URL`` that server is used; otherwise Prefect starts a
-    temporary one with its database in ``work/prefect``.
+    temporary one with its database in ``work/prefect``. Raises `StoreError` where that cannot be made.
     """
     home = (work / "prefect").resolve()
-    home.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder of its home only
+    try:
+        home.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder of its home only
+    except OSError as error:
+        raise unwritable(home, error) from error
     default_variable("PREFECT_HOME", str(home))
     for name, value in QUIET.items():
         default_variable(name, value)

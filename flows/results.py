@@ -13,7 +13,7 @@ from flows.frames import check_stored_frames, experiment_of
 from flows.progress import Report
 from flows.stages import Features
 from flows.vowels import measured_vowels, normalised
-from store.atomic import folder_aside, write_text
+from store.atomic import folder_aside, unwritable, write_text
 from store.digests import short
 from store.errors import ConfigurationError
 from store.feature_store import FeatureStore
@@ -85,11 +85,14 @@ def write_run(
     """
     final = _new_folder(configuration)
     measured = measure(outcome, stamp_of(configuration, features))
-    with folder_aside(final) as folder:
-        write_results(folder, outcome, measured.rows)
-        write_records(folder / "left_out.parquet", (*features.skipped, *outcome.skipped), Skipped)
-        write_text(folder / "configuration.json", configuration.to_json())
-        _write_page(folder, configuration, features, outcome, measured)
+    try:
+        with folder_aside(final) as folder:
+            write_results(folder, outcome, measured.rows)
+            write_records(folder / "left_out.parquet", (*features.skipped, *outcome.skipped), Skipped)
+            write_text(folder / "configuration.json", configuration.to_json())
+            _write_page(folder, configuration, features, outcome, measured)
+    except OSError as error:  # the figures are written by matplotlib
+        raise unwritable(final, error) from error
     _print_table(console, features, outcome, measured)
     return described(final)
 
@@ -114,12 +117,18 @@ def described(folder: Path) -> RunFolder:
 def find_run(work: Path, name: str | None) -> Path:
     """Return the folder of a run by its id, or of the newest; raises `ConfigurationError` if none."""
     runs = sorted(path for path in (work / "runs").glob("[!.]*") if (path / "configuration.json").is_file())
-    if name is None and runs:
+    if not runs:
+        raise ConfigurationError(
+            f"a run in {work / 'runs'}",
+            "no run yet",
+            "run 'phonanchor train-crosslingual' first, or name --work",
+        )
+    if name is None:
         return runs[-1]
-    found = [path for path in runs if name and path.name.startswith(name)]
+    found = [path for path in runs if path.name.startswith(name)]
     if len(found) == 1:
         return found[0]
-    known = ", ".join(path.name for path in runs[-5:]) or "no run yet"
+    known = ", ".join(path.name for path in runs[-5:])
     raise ConfigurationError(
         f"one run in {work / 'runs'}", f"{len(found)} called {name!r}; there are: {known}", "name one of them"
     )

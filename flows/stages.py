@@ -27,6 +27,8 @@ from store.records import Skipped, Utterance
 from store.vocabulary import COMMON_RATE
 from training.anchors import check_common_vowels
 
+PARTS_OF_WORK = ("store", "cache", "cache/training", "cache/verified", "sample", "runs", "prefect")
+"""The folders that a working folder may hold; each must be one that can be written."""
 WITHOUT_ANCHORS = {"linear", "CL"}
 """The models that need no vowel in common."""
 
@@ -99,10 +101,10 @@ def check_store(configuration: Configuration) -> None:
 
 
 def check_writable(work: Path) -> None:
-    """Make the working folder; raises `StoreError` where that, or writing into it, is impossible."""
+    """Make the working folder; raises `StoreError` where that, or writing into its parts, is impossible."""
     try:
         work.mkdir(parents=True, exist_ok=True)
-        for folder in (work, work / "store"):
+        for folder in (work, *(work / part for part in PARTS_OF_WORK)):
             if folder.exists():
                 with tempfile.TemporaryFile(dir=folder):
                     pass

@@ -29,11 +29,11 @@ def train_crosslingual(configuration: Configuration) -> None:
 
 def train_only(configuration: Configuration) -> None:
     """Train on the newest snapshot as it is."""
-    stages.check_writable(configuration.work)
     Store.open(configuration.work / "store")
     prefect_home.prepare(configuration.work)
     from flows.train import train_on_snapshot  # see train_crosslingual
 
+    stages.check_writable(configuration.work)
     say_run(train_on_snapshot(configuration.model_dump(mode="json")).folder)
 
 

@@ -1,12 +1,9 @@
 """The settings of one experiment: every choice the paper leaves open is a named, documented field."""
 
-import difflib
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from store.digests import digest
 from store.errors import ConfigurationError
@@ -38,7 +35,10 @@ Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class Experiment(BaseModel):
-    """One experiment; frozen, unknown keys refused. ``[D]`` marks our decision where the paper is silent."""
+    """One experiment; frozen, unknown keys refused. ``[D]`` marks our decision where the paper is silent.
+
+    Settings that do not fit together raise `ConfigurationError`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -52,7 +52,8 @@ class Experiment(BaseModel):
     """Emotions in use, canonical names; utterances of other emotions are left out."""
 
     frames: str = "encoder"
-    """Name of the stored frames (AGA-CL); CL and the anchors read ``segments-<frames>`` (see `segments`)."""
+    """Stored frames (AGA-CL): ``encoder`` for the encoder's, or the name of a spec that build.features gives,
+    e.g. mfcc13; CL and the anchors read their phone segments, ``segments-<frames>``."""
     layer: int | Literal["last"] = "last"
     """Encoder layer of frames and segments; counted from 0, ``last`` as in the paper."""
     input_scaling: Literal["source", "speaker", "none"] = "source"
@@ -157,21 +158,35 @@ class Experiment(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        problems = {
-            "source and target are the same corpus": self.source == self.target,
-            "fewer than two classes": len(set(self.classes)) < 2,
-            "a class that is not a canonical emotion": not set(self.classes) <= set(EMOTIONS),
-            "a class, model or seed given twice": any(
-                len(set(items)) < len(items) for items in (self.classes, self.models, self.seeds)
-            ),
-            "no model or no seed": not (self.models and self.seeds and self.anchor_labels),
-            "epochs do not exceed the warm-up": self.epochs <= self.warm_up,
-            "d_model is not a multiple of heads, or odd": bool(self.d_model % self.heads or self.d_model % 2),
-        }
-        for problem, found in problems.items():
-            if found:
-                raise ValueError(problem)
+        for expected, found, remedy in self._problems():
+            raise ConfigurationError(expected, found, remedy)
         return self
+
+    def _problems(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what settings do not fit together: what was expected, what was found, how to mend it."""
+        if self.source == self.target:
+            yield (
+                "two corpora",
+                f"{self.source!r} as source and as target",
+                "name another --source or --target",
+            )
+        if len(set(self.classes)) < 2 or not set(self.classes) <= set(EMOTIONS):
+            yield "two or more classes", ", ".join(self.classes) or "none", f"choose of {', '.join(EMOTIONS)}"
+        for name in ("classes", "models", "seeds", "anchor_labels"):
+            given = [str(item) for item in getattr(self, name)]
+            if not given:
+                yield f"at least one of experiment.{name}", "none", f"name some, or leave {name} out"
+            if len(set(given)) < len(given):
+                yield f"each of experiment.{name} once", ", ".join(given), "leave out what is there twice"
+        if self.epochs <= self.warm_up:
+            yield (
+                f"more epochs than the warm-up's {self.warm_up}",
+                f"{self.epochs}",
+                "raise epochs or lower warm_up",
+            )
+        if self.d_model % self.heads or self.d_model % 2:
+            found = f"d_model {self.d_model} and {self.heads} heads"
+            yield "an even d_model that is a multiple of heads", found, "set d_model or heads"
 
     @property
     def systems(self) -> tuple[System, ...]:
@@ -206,40 +221,3 @@ class Experiment(BaseModel):
     def digest(self) -> str:
         """SHA-256 of everything that may change a result (not of ``workers``)."""
         return digest(self.model_dump(mode="json", exclude={"workers"}))
-
-
-def load(path: Path | None = None, overrides: Mapping[str, object] | None = None) -> Experiment:
-    """Return the ``[experiment]`` table of a TOML file with ``overrides`` on top; raises ConfigurationError.
-
-    Other tables of the file are for those who build features and are not looked at.
-    """
-    given: dict[str, object] = {}
-    if path is not None:
-        try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))["experiment"]
-        except FileNotFoundError as error:
-            raise ConfigurationError(
-                "an experiment file", f"no {path}", "name an existing TOML file"
-            ) from error
-        except KeyError as error:
-            raise ConfigurationError("a table [experiment]", f"none in {path}", "add it") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigurationError("valid TOML", f"{path}: {error}", "correct the file") from error
-    return parse({**given, **(overrides or {})})
-
-
-def parse(given: Mapping[str, object]) -> Experiment:
-    """Return the validated experiment; raises ConfigurationError that names the nearest setting."""
-    try:
-        return Experiment.model_validate(dict(given))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"][:1]) or "experiment"
-        if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(name, Experiment.model_fields, n=1, cutoff=0.0)
-            raise ConfigurationError(
-                "settings of an experiment", f"the unknown key {name!r}", f"did you mean {near[0]!r}"
-            ) from error
-        raise ConfigurationError(
-            f"a valid value of {name}", f"{first['input']!r}"[:80], first["msg"]
-        ) from error

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from flows.cron import check_cron
 from pipeline.corpora import corpus as registry
 from pipeline.corpora.layout import FolderCorpus
 from pipeline.corpora.sample import reader
@@ -128,6 +129,9 @@ def test_a_missing_configuration_file(refused, tmp_path):
         ("epochs=many", "experiment.epochs"),
         ("workers=2", "which both have"),
         ("models=linear,XL", "experiment.models"),
+        ("seeds=[]", "expected at least one of experiment.seeds; found none"),
+        ("features=[]", "found []; to mend it: give at least one, and each once"),
+        ("epochs=0", "it should be greater than or equal to 1"),
     ],
 )
 def test_a_bad_assignment(refused, assignment, found):
@@ -166,3 +170,39 @@ def test_frames_that_the_build_does_not_give(refused, tmp_path, pair, assignment
     assert found in line
     assert "build.features gives" in line
     assert not (tmp_path / "work").exists()
+
+
+def test_one_corpus_as_both_or_only_one(refused, tmp_path):
+    line = refused(*TRAIN, "--source", "sample-en", "--target", "sample-en")
+    assert "found 'sample-en' as source and as target; to mend it: name another" in line
+    assert "pass --source NAME and --target NAME" in refused(*TRAIN, "--source", "sample-en")
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("part", ["cache", "cache/training", "runs", "sample", "store", "prefect"])
+def test_a_file_where_a_folder_should_be(refused, tmp_path, pair, part):
+    place = tmp_path / "work" / part
+    place.parent.mkdir(parents=True)
+    place.write_text("in the way")
+    assert str(place) in refused("features", "--workers", "0", "--corpora", pair)
+    assert place.read_text() == "in the way"
+
+
+@pytest.mark.parametrize("cron", ["nonsense", "61 * * * *", "0 3 * *", "0 3 * * fry", "*/0 * * * *"])
+def test_a_cron_line_that_is_none(refused, tmp_path, pair, cron):
+    assert repr(cron) in refused("schedule", "--cron", cron, "--corpora", pair)
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("cron", ["0 3 * * *", "*/5 0-6,22 1 jan-MAR mon,7"])
+def test_a_cron_line_that_is_one(cron):
+    check_cron(cron)
+
+
+def test_training_without_a_store_makes_nothing(refused, tmp_path):
+    assert str(tmp_path / "work" / "store") in refused(*TRAIN, "--only", "train")
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_report_before_any_run(refused):
+    assert "found no run yet; to mend it: run 'phonanchor train-crosslingual' first" in refused("report")

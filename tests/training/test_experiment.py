@@ -1,3 +1,4 @@
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -5,9 +6,10 @@ from pydantic import ValidationError
 
 import training
 from store.errors import ConfigurationError
-from training.experiment import Experiment, load, parse
+from training.experiment import Experiment
 
 MINIMAL = {"source": "one", "target": "two"}
+parse = Experiment.model_validate
 SHIPPED = sorted(Path(training.__file__).with_name("experiments").glob("*.toml"))
 
 
@@ -32,20 +34,16 @@ def test_systems_are_the_rows_of_the_table() -> None:
     ]  # fmt: skip
 
 
-def test_unknown_key_names_the_nearest_setting() -> None:
-    with pytest.raises(ConfigurationError, match=r"'learning_rat'.*did you mean 'learning_rate'"):
-        parse({**MINIMAL, "learning_rat": 1e-3})
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"target": "one"}, "same corpus"),
-        ({"epochs": 5}, "warm-up"),
-        ({"classes": ["anger"]}, "two classes"),
-        ({"classes": ["anger", "joy"]}, "canonical"),
-        ({"seeds": [1, 1]}, "twice"),
-        ({"models": []}, "no model"),
+        ({"target": "one"}, "expected two corpora; found 'one'"),
+        ({"epochs": 5}, "warm-up's 5; found 5"),
+        ({"classes": ["anger"]}, "two or more classes; found anger"),
+        ({"classes": ["anger", "joy"]}, "choose of .*happiness"),
+        ({"seeds": [1, 1]}, "each of experiment.seeds once; found 1, 1"),
+        ({"models": []}, "one of experiment.models; found none"),
+        ({"seeds": []}, "one of experiment.seeds; found none"),
         ({"d_model": 30}, "multiple"),
         ({"batch_size": 0}, "batch_size"),
         ({"beta": "x"}, "beta"),
@@ -54,42 +52,18 @@ def test_unknown_key_names_the_nearest_setting() -> None:
         ({"ed_scale": -1.0}, "ed_scale"),
     ],
 )
-def test_bad_values_are_one_line_errors(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigurationError, match=message) as caught:
+def test_bad_values_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises((ConfigurationError, ValidationError), match=message):
         parse({**MINIMAL, **changes})
-    assert "\n" not in str(caught.value)
-
-
-def test_missing_setting_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="target"):
-        parse({"source": "one"})
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_experiments_are_valid(path: Path) -> None:
-    assert load(path).systems
+    assert parse(tomllib.loads(path.read_text(encoding="utf-8"))["experiment"]).systems
 
 
 def test_there_are_shipped_experiments() -> None:
     assert {path.stem for path in SHIPPED} >= {"sample"}
-
-
-def test_overrides_come_last(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text('[experiment]\nsource = "one"\ntarget = "two"\nbeta = 0.1\n', encoding="utf-8")
-    assert load(path, {"beta": 0.7}).beta == 0.7
-    assert load(path).beta == 0.1
-
-
-def test_unreadable_files_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"no .*absent\.toml"):
-        load(tmp_path / "absent.toml")
-    (tmp_path / "bad.toml").write_text("source = ", encoding="utf-8")
-    (tmp_path / "other.toml").write_text("[build]", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"a table \[experiment\]"):
-        load(tmp_path / "other.toml")
-    with pytest.raises(ConfigurationError, match="valid TOML"):
-        load(tmp_path / "bad.toml")
 
 
 def test_digest_ignores_only_the_number_of_processes() -> None:

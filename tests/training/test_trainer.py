@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from store.errors import TrainingError
 from training.adaptation import Adaptation, Problem
 from training.dataset import load_corpus
-from training.experiment import Experiment, parse
+from training.experiment import Experiment
 from training.records import System
 from training.sampling import bucketed
 from training.trainer import Trained, Trainer, resolve_precision
@@ -41,7 +41,7 @@ def problem(make_store: Callable) -> Problem:
 
 
 def with_settings(problem: Problem, **changes: object) -> Problem:
-    return replace(problem, experiment=parse({**SETTINGS, **changes}))
+    return replace(problem, experiment=Experiment.model_validate({**SETTINGS, **changes}))
 
 
 def train(problem: Problem, *systems: System, oracle: NDArray[np.int64] | None = None) -> list[Trained]:
