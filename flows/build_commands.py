@@ -68,6 +68,9 @@ def say_features(features: Features) -> None:
     mark = " (SYNTHETIC sample)" if features.synthetic else ""
     if features.is_new or features.computed:
         done = f"computed {features.computed} row blocks, kept {features.kept}"
+    elif features.failed:
+        failed = f"{features.failed} failed again (see left out)"
+        done = f"nothing new: {features.kept} row blocks are there, {failed}"
     else:
         done = f"nothing to do: all {features.kept} row blocks are there"
     say(f"snapshot {short(features.snapshot)}{mark}: {done}")

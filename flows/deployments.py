@@ -37,7 +37,7 @@ def serve(configuration: Configuration, schedule: Schedule) -> None:
     KeyboardInterrupt
         When it has stopped: Prefect takes Ctrl-C for a normal end, the command line says 130.
     """
-    parameters: dict[str, Any] = {"configuration": configuration.model_dump(mode="json")}
+    parameters: dict[str, Any] = {"configuration": configuration.model_dump(mode="json"), "scheduled": True}
     rebuild_features.serve(
         name=NAME,
         schedule=schedule,

@@ -1,5 +1,6 @@
 """The Prefect flow "rebuild-features": ingest and align each corpus, extract, commit, verify; wiring only."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from prefect import flow, task
@@ -7,6 +8,8 @@ from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 
 from flows import stages
+from flows.announce import failures_announced
+from flows.build_commands import say, say_features
 from flows.configuration import Configuration, validated
 from flows.progress import Report, shown
 from flows.stages import Features
@@ -80,10 +83,24 @@ def verify(bench: Bench) -> None:
 
 
 @flow(name="rebuild-features", validate_parameters=False, persist_result=False, log_prints=False)
-def rebuild_features(configuration: dict[str, Any], for_training: bool = False) -> Bench:
-    """Bring the store up to date with both corpora of a configuration (as JSON); return the `Bench`."""
+def rebuild_features(
+    configuration: dict[str, Any], for_training: bool = False, scheduled: bool = False
+) -> Bench:
+    """Bring the store up to date with both corpora of a configuration (as JSON); return the `Bench`.
+
+    Where it is ``scheduled``, no command stands behind it: it says itself what it did, or why it failed.
+    """
+    announced: AbstractContextManager[None] = failures_announced() if scheduled else nullcontext()
+    with announced:
+        bench = _rebuild(validated(configuration), for_training=for_training)
+    if scheduled:
+        say_features(bench.made)
+    return bench
+
+
+def _rebuild(configuration: Configuration, *, for_training: bool) -> Bench:
     with shown(Console()) as report:
-        bench = Bench(validated(configuration), report, for_training=for_training)
+        bench = Bench(configuration, report, for_training=for_training)
         for corpus in bench.corpora:
             ingest(bench, corpus)
         for corpus in bench.corpora:
@@ -92,7 +109,7 @@ def rebuild_features(configuration: dict[str, Any], for_training: bool = False) 
         verify(bench)
     for corpus, aligned in bench.aligned.items():
         for note in aligned.notes:
-            Console().print(f"{corpus}: {note}", markup=False, highlight=False, soft_wrap=True)
+            say(f"{corpus}: {note}")
     return bench
 
 

@@ -22,6 +22,7 @@ from pipeline.ingest import Ingested, ingest
 from pipeline.synthesis import ensure_sample
 from pipeline.tally import Progress
 from store.catalogue import Commit, Store
+from store.digests import Json
 from store.errors import ConfigurationError, CorpusError, StoreError
 from store.records import Skipped, Utterance
 from store.vocabulary import COMMON_RATE
@@ -38,7 +39,7 @@ class Features:
     """What a rebuild left: the snapshot, whether it is new, and what was left out on the way.
 
     ``specs`` gives the digest of each spec by name, ``alignments`` that of each alignment table by corpus.
-    ``computed`` and ``kept`` count row blocks.
+    ``computed`` and ``kept`` count row blocks, ``failed`` recordings of which some could not be computed.
     """
 
     store: Path
@@ -51,6 +52,7 @@ class Features:
     is_new: bool = False
     computed: int = 0
     kept: int = 0
+    failed: int = 0
 
 
 def corpus_folder(configuration: Configuration, corpus: Corpus, progress: Report | None = None) -> Path:
@@ -237,18 +239,22 @@ def extract(
     """Compute the missing rows of both corpora and commit the snapshot; no change, nothing written."""
     utterances = tuple(row for corpus in ingested.values() for row in corpus.utterances)
     skipped = tuple(row for corpus in ingested.values() for row in (*corpus.quarantined, *corpus.excluded))
+    manifest = store.put_manifest(utterances, skipped)
+    tables = {name: put_alignments(store, corpus) for name, corpus in aligned.items()}
+    extractors = extractors_of(configuration)
     inputs = BuildInputs(
         utterances=utterances,
         alignments={row.utterance: row for corpus in aligned.values() for row in corpus.alignments},
         roots={name: corpus_folder(configuration, corpus_by_name(name)) for name in ingested},
-        manifest=store.put_manifest(utterances, skipped),
-        alignment_tables={name: put_alignments(store, corpus) for name, corpus in aligned.items()},
+        manifest=manifest,
+        alignment_tables=tables,
+        lineage=_lineage(manifest, tables, aligned, extractors),
     )
     before = store.head()
     rebuilt = rebuild(
         store,
         inputs,
-        extractors_of(configuration),
+        extractors,
         workers=configuration.build.workers,
         scheduler=configuration.build.scheduler,
         progress=_building(progress),
@@ -266,7 +272,28 @@ def extract(
         is_new=before is None or commit.number != before.number,
         computed=report.computed,
         kept=report.kept,
+        failed=len({row.utterance for row in report.quarantined}),
     )
+
+
+def _lineage(
+    manifest: str,
+    tables: Mapping[str, str],
+    aligned: Mapping[str, AlignedCorpus],
+    extractors: Sequence[Extractor],
+) -> dict[str, Json]:
+    """Return what a snapshot was made of: manifest, alignment tables and who aligned, specs and weights."""
+    return {
+        "manifest": manifest,
+        "alignments": {
+            name: {"table": tables[name], "aligner": corpus.aligner, "identity": corpus.identity}
+            for name, corpus in aligned.items()
+        },
+        "specs": {
+            item.spec.name: {"digest": item.spec.digest, "weights": item.spec.params.get("weights")}
+            for item in extractors
+        },
+    }
 
 
 def features_of(store: Store, commit: Commit) -> Features:

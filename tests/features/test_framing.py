@@ -1,16 +1,8 @@
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.framing import (
-    frame_centres,
-    frame_of,
-    frame_times,
-    receptive_field,
-    resampled_length,
-    row_count,
-)
+from features.framing import resampled_length, row_count
 from store.errors import ConfigurationError
 from store.records import FrameLaw
 
@@ -53,22 +45,3 @@ def test_resampled_length_is_the_quotient_rounded_up(n_samples, rate):
 @given(st.sampled_from([CENTRED, CEIL, WAV2VEC2]), st.integers(0, 10**6))
 def test_rows_grow_by_at_most_one_with_one_more_sample(law, n_samples):
     assert row_count(law, n_samples + 1) - row_count(law, n_samples) in (0, 1)
-
-
-@given(st.sampled_from([CENTRED, CEIL, WAV2VEC2]), st.integers(0, 5_000))
-def test_the_frame_at_a_centre_is_that_row(law, row):
-    assert frame_of(law, frame_centres(law, row + 1)[row]) == row
-
-
-def test_receptive_field_of_wav2vec2_is_25_ms():
-    assert receptive_field(WAV2VEC2) == 400
-    np.testing.assert_allclose(frame_centres(WAV2VEC2, 3), [200, 520, 840])
-
-
-def test_frame_times_are_seconds():
-    np.testing.assert_allclose(frame_times(CENTRED, 3, 16_000), [0.0, 0.01, 0.02])
-
-
-def test_laws_without_frames_have_no_times():
-    with pytest.raises(ConfigurationError, match="utterance"):
-        frame_times(FrameLaw(kind="utterance"), 1, 16_000)

@@ -85,6 +85,11 @@ def check_store_commands(phonanchor, snapshot):
     assert [row["snapshot"] for row in json.loads(out)] == [snapshot]
     code, out, _ = phonanchor("store", "show", snapshot[:8], "--json")
     corpora = {row["corpus"]: row for row in json.loads(out)["corpora"]}
+    lineage = json.loads(out)["lineage"]
+    assert set(lineage["alignments"]) == {"sample-en", "sample-cmn"}
+    assert lineage["alignments"]["sample-en"]["aligner"] == "embedded"
+    assert lineage["manifest"] == json.loads(out)["manifest"]
+    assert "logmel80" in lineage["specs"]
     assert corpora["sample-cmn"]["synthetic"]
     assert corpora["sample-cmn"]["utterances"] == 24
     code, out, _ = phonanchor("store", "verify", "--json")
