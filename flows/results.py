@@ -11,6 +11,7 @@ from rich.console import Console
 from flows.configuration import Configuration
 from flows.frames import check_stored_frames, experiment_of
 from flows.progress import Report
+from flows.remarks import remarks
 from flows.stages import Features
 from flows.vowels import measured_vowels, normalised
 from store.atomic import folder_aside, unwritable, write_text
@@ -28,10 +29,6 @@ from training.results import Stamp
 from training.run import Outcome, RunProgress, run_experiment
 from training.saved_runs import code_digest
 
-SAMPLE_REMARK = (
-    "Both corpora are SYNTHETIC: espeak-ng spoke them, Mandarin included; no real Mandarin was at hand. "
-    "The scores say that the machinery works and nothing about people."
-)
 FORMANTS = "formants"
 
 
@@ -84,24 +81,18 @@ def write_run(
         If the folder cannot be written.
     """
     final = _new_folder(configuration)
-    measured = measure(outcome, stamp_of(configuration, features))
+    stamp = stamp_of(configuration, features)
+    measured = measure(outcome, stamp)
     try:
         with folder_aside(final) as folder:
             write_results(folder, outcome, measured.rows)
             write_records(folder / "left_out.parquet", (*features.skipped, *outcome.skipped), Skipped)
             write_text(folder / "configuration.json", configuration.to_json())
-            _write_page(folder, configuration, features, outcome, measured)
+            write_page(folder, configuration, features, outcome, stamp)
     except OSError as error:  # the figures are written by matplotlib
         raise unwritable(final, error) from error
     _print_table(console, features, outcome, measured)
     return described(final)
-
-
-def rewrite_report(configuration: Configuration, features: Features, outcome: Outcome, folder: Path) -> Path:
-    """Write the page and the figures of a run anew; its rows stay."""
-    return _write_page(
-        folder, configuration, features, outcome, measure(outcome, stamp_of(configuration, features))
-    )
 
 
 def described(folder: Path) -> RunFolder:
@@ -171,21 +162,26 @@ def vowel_tokens(features: Features, outcome: Outcome) -> tuple[VowelToken, ...]
     return normalised(measured_vowels(store, features.specs[FORMANTS], (*outcome.source, *outcome.target)))
 
 
-def _write_page(
-    folder: Path, configuration: Configuration, features: Features, outcome: Outcome, measured: Measured
+def write_page(
+    folder: Path, configuration: Configuration, features: Features, outcome: Outcome, stamp: Stamp
 ) -> Path:
-    experiment = outcome.experiment
+    """Write the page and the figures of an outcome into ``folder`` and return the path of the page."""
+    store = FeatureStore.open(features.store, features.snapshot)
     specs = {f"spec {name}": identity for name, identity in features.specs.items()}
     tables = {f"alignments of {corpus}": identity for corpus, identity in features.alignments.items()}
     content = report_input(
         outcome,
-        measured,
-        stamp_of(configuration, features),
-        title=f"{experiment.source} to {experiment.target}",
+        measure(outcome, stamp),
+        stamp,
+        title=f"{stamp.source} to {stamp.target}",
         digests={**specs, **tables},
         skipped=features.skipped,
         vowels=vowel_tokens(features, outcome),
-        remarks=(SAMPLE_REMARK,) if features.synthetic else (),
+        remarks=remarks(
+            configuration,
+            [store.spec(identity) for identity in features.specs.values()],
+            (*outcome.source, *outcome.target),
+        ),
         configuration=configuration.to_json(),
     )
     return write_report(folder, content)
@@ -197,7 +193,12 @@ def _print_table(console: Console, features: Features, outcome: Outcome, measure
     title = f"{experiment.source} to {experiment.target}" + (" (synthetic)" if features.synthetic else "")
     console.print(
         result_table(
-            measured.summaries, measured.floors, title=title, synthetic=features.synthetic, usage=usage
+            measured.summaries,
+            measured.floors,
+            title=title,
+            synthetic=features.synthetic,
+            warning=measured.warning,
+            usage=usage,
         )
     )
 

@@ -3,15 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from flows import prefect_home, results, stages
 from flows.build_commands import prepare, say, say_features
 from flows.configuration import Configuration, load
-from flows.frames import check_frames
-from flows.progress import shown
+from flows.frames import check_frames, experiment_of
 from flows.results import RunFolder
 from store.catalogue import Store
+from store.feature_store import FeatureStore
+from training.reports.reread import read_outcome, read_stamp
 
 
 def train_crosslingual(configuration: Configuration) -> None:
@@ -38,15 +37,17 @@ def train_only(configuration: Configuration) -> None:
 
 
 def report_again(work: Path, run_id: str | None) -> None:
-    """Write the page and the figures of a run anew, from the snapshot and training runs it was made of."""
+    """Write the page and the figures of a run anew, from its own tables; nothing is trained."""
     folder = results.find_run(work, run_id)
     configuration = load(folder / "configuration.json", top={"work": work})
     store = Store.open(work / "store")
     made = stages.features_of(store, store.resolve(results.snapshot_of(folder)))
     features = replace(made, skipped=results.left_out_before_training(folder))
-    with shown(Console()) as progress:
-        outcome = results.train(configuration, features, progress)
-    say(f"report       {results.rewrite_report(configuration, features, outcome, folder)}")
+    outcome = read_outcome(
+        folder, FeatureStore.open(features.store, features.snapshot), experiment_of(configuration)
+    )
+    page = results.write_page(folder, configuration, features, outcome, read_stamp(folder))
+    say(f"report       {page}")
 
 
 def say_run(run: RunFolder | None) -> None:

@@ -95,6 +95,15 @@ def load_corpus(store: "FeatureStore", corpus: str, experiment: Experiment, *, f
     Utterances without phones or without stored rows are left out with a reason, and so are phones after
     ``max_phones``. Raises TrainingError where nothing is left or only one class is.
     """
+    kept, skipped = usable(store, corpus, experiment, frames=frames)
+    _check_classes(corpus, [item for item, _ in kept], experiment)
+    return Loaded(_read(store, kept, experiment, frames), tuple(item for item, _ in kept), skipped)
+
+
+def usable(
+    store: "FeatureStore", corpus: str, experiment: Experiment, *, frames: bool
+) -> tuple[tuple[tuple[Utterance, Alignment], ...], tuple[Skipped, ...]]:
+    """Return the utterances of a corpus that training can use, and what it leaves out; reads no rows."""
     wanted = [u for u in store.utterances if u.corpus == corpus and u.emotion in experiment.classes]
     needed = [store.spec(name) for name in (experiment.segments, *[experiment.frames] * frames)]
     kept: list[tuple[Utterance, Alignment]] = []
@@ -112,9 +121,7 @@ def load_corpus(store: "FeatureStore", corpus: str, experiment: Experiment, *, f
         if phones > experiment.max_phones:
             skipped.append(_skip(item, f"only the first {experiment.max_phones} of {phones} phones are used"))
         kept.append((item, alignment))
-    utterances = tuple(item for item, _ in kept)
-    _check_classes(corpus, utterances, experiment)
-    return Loaded(_read(store, kept, experiment, frames), utterances, tuple(skipped))
+    return tuple(kept), tuple(skipped)
 
 
 def _skip(item: Utterance, reason: str) -> Skipped:

@@ -14,7 +14,7 @@ import torch
 from training.adaptation import UNLABELLED, Problem
 from training.dataset import CorpusData
 from training.experiment import Experiment
-from training.guards import EVALUATION, Ledger
+from training.guards import EVALUATION, Ledger, LockedLabels
 from training.records import LabelAccess, Prediction, System
 from training.saved_runs import Run, save_run, saved_run
 from training.trainer import Trainer
@@ -150,38 +150,32 @@ def run_job(inputs: Inputs, job: Job, folder: Path | None) -> Iterator[tuple[Sys
     problem = Problem(inputs.experiment, job.seed, job.fold, inputs.source, hidden, *sides)
     trainer = Trainer(problem, use_frames=job.use_frames)
     for system in job.systems:
-        oracle = _revealed(inputs.target, problem.adapt) if system.anchor_labels == "oracle_val" else None
+        ledger, oracle = Ledger(), None
+        _note_source(ledger, system)
+        if system.anchor_labels == "oracle_val":
+            locked = LockedLabels(inputs.target.labels, "target", ledger)
+            oracle = locked.hand_over(
+                problem.adapt, system=system.label, stage="anchors", split="train",
+                purpose="centroids and triplet anchors",
+            )  # fmt: skip
         trained = trainer.train(system, oracle)
+        ledger.note(system.label, EVALUATION, "target", "test", "scores")
         run = Run(
             predictions=_predictions(inputs, job, system, trained.probabilities),
             anchors=trained.anchors,
             epochs=trained.epochs,
-            accesses=accesses(system),
+            accesses=ledger.entries,
         )
         save_run(inputs, job, system, run, folder)
         yield system, run
 
 
-def _revealed(
-    target: CorpusData, adapt: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return the labels of the target training speakers only; the others stay hidden."""
-    labels = np.full(len(target), UNLABELLED, dtype=np.int64)
-    labels[adapt] = target.labels[adapt]
-    return labels
-
-
-def accesses(system: System) -> tuple[LabelAccess, ...]:
-    """Return which labels the training and scoring of a system touch."""
-    ledger, name = Ledger(), system.label
-    ledger.note(name, "training", "source", "train", "cross-entropy")
-    ledger.note(name, "selection", "source", "validation", "choice of the epoch")
+def _note_source(ledger: Ledger, system: System) -> None:
+    """Note which source labels a system reads; target labels note themselves when they are handed over."""
+    ledger.note(system.label, "training", "source", "train", "cross-entropy")
+    ledger.note(system.label, "selection", "source", "validation", "choice of the epoch")
     if system.model != "CL" and system.anchor_labels != "none":
-        ledger.note(name, "anchors", "source", "train", "centroids, positives and negatives")
-    if system.anchor_labels == "oracle_val":
-        ledger.note(name, "anchors", "target", "train", "centroids and triplet anchors")
-    ledger.note(name, EVALUATION, "target", "test", "scores")
-    return ledger.entries
+        ledger.note(system.label, "anchors", "source", "train", "centroids, positives and negatives")
 
 
 def _predictions(

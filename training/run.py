@@ -97,7 +97,7 @@ def run_experiment(
     if any(system.model in TRIPLET_MODELS for system in neural):
         check_common_vowels(source.data.inventory, target.data.inventory, experiment.groups)
     protocol = folds(target.utterances, None if experiment.folds == "auto" else experiment.folds)
-    reports = _check_splits(experiment, source, target, protocol)
+    reports = check_splits(experiment, source.utterances, target.utterances, protocol)
     jobs = _jobs(experiment, neural, source, target, protocol)
     tick = _Ticker(progress, sum(len(job.systems) for job in jobs) + len(linear))
     tick.tell("", False)
@@ -126,7 +126,7 @@ def run_experiment(
         anchors=tuple(row for run in runs for row in run.anchors),
         epochs=tuple(row for run in runs for row in run.epochs),
         skipped=source.skipped + target.skipped,
-        absent_vowels=_absent(experiment, source, target),
+        absent_vowels=absent_vowels(experiment, source.data.inventory, target.data.inventory),
         selected_on=SELECTED_ON, precision=resolve_precision(experiment.precision), device=str(device()),
         runs=tick.total, reused=tick.reused,
     )  # fmt: skip
@@ -153,17 +153,21 @@ def _label(job: Job, system: System) -> str:
     return f"{system.label}, seed {job.seed}, fold {job.fold}"
 
 
-def _check_splits(
-    experiment: Experiment, source: Loaded, target: Loaded, protocol: Sequence[Fold]
+def check_splits(
+    experiment: Experiment,
+    source: Sequence[Utterance],
+    target: Sequence[Utterance],
+    protocol: Sequence[Fold],
 ) -> tuple[SplitReport, ...]:
+    """Return what the sides of every split share; in ``strict`` mode a leak raises SplitError."""
     strict = experiment.mode == "strict"
-    reports = [check_split(source.utterances, target.utterances, split="source/target", strict=strict)]
+    reports = [check_split(source, target, split="source/target", strict=strict)]
     for fold in protocol:
-        adapt, test = fold.divide(target.utterances)
+        adapt, test = fold.divide(target)
         reports.append(check_split(adapt, test, split=f"target fold {fold.number}", strict=strict))
     for seed in experiment.seeds:
-        train, _ = source_split(source.utterances, seed, experiment.validation_share)
-        sides = [[item for item in source.utterances if (item.id in train) is side] for side in (True, False)]
+        train, _ = source_split(source, seed, experiment.validation_share)
+        sides = [[item for item in source if (item.id in train) is side] for side in (True, False)]
         reports.append(check_split(*sides, split=f"source validation, seed {seed}", strict=strict))
     return tuple(reports)
 
@@ -216,14 +220,11 @@ def _pooled(
     return pooled
 
 
-def _absent(experiment: Experiment, source: Loaded, target: Loaded) -> dict[str, str]:
+def absent_vowels(experiment: Experiment, source: set[str], target: set[str]) -> dict[str, str]:
+    """Return which side lacks each vowel of the groups in use, from the vowels that occur in either."""
     absent = {}
     for vowel in (vowel for group in experiment.groups for vowel in group):
-        sides = [
-            name
-            for name, side in (("source", source), ("target", target))
-            if vowel not in side.data.inventory
-        ]
+        sides = [name for name, side in (("source", source), ("target", target)) if vowel not in side]
         if sides:
             absent[vowel] = "both" if len(sides) == 2 else sides[0]
     return absent

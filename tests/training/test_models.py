@@ -14,7 +14,14 @@ from training.models.phone_transformer import PhoneTransformer, sinusoids
 
 CPU = torch.device("cpu")
 SMALL = Experiment(
-    source="one", target="two", d_model=16, heads=2, feed_forward=32, classifier_width=8, attention_heads=4
+    source="one",
+    target="two",
+    d_model=16,
+    heads=2,
+    feed_forward=32,
+    classifier_width=8,
+    attention_heads=4,
+    frame_stride=1,
 )
 
 

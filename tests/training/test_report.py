@@ -387,7 +387,7 @@ def test_the_terminal_says_what_was_read_and_chosen() -> None:
     assert "logistic (mean+SD), layer (from 0) and C: seed 0: layer 4, C 0.01;" in " ".join(lines)
 
 
-def test_equal_differences_are_marked_not_starred(page: Collector) -> None:
+def test_equal_differences_are_marked_not_starred() -> None:
     test = PairedTest(n=3, mean_difference=0.021, t=nan, df=2, p=nan, d_z=nan)
     assert text.comparison(Comparison(against="CL", test=test)) == "+2.1, p n/a"
     single = dataclasses.replace(test, n=1)

@@ -136,14 +136,12 @@ def protocol_lines(outcome: Outcome) -> tuple[str, ...]:
     """Return the protocol in sentences, as it was run."""
     settings = outcome.experiment
     used = dict.fromkeys(system.anchor_labels for system in outcome.systems if "-CL" in system.model)
-    arithmetic = (
-        f"{outcome.precision} on {outcome.device}" if outcome.precision else "arithmetic not recorded"
-    )
+    machine = f"{outcome.precision} on {outcome.device}" if outcome.precision else "arithmetic not recorded"
     lines = [
         f"Mode {settings.mode}, preset {settings.preset}: at most {settings.epochs} epochs, "
-        f"patience {settings.patience}, seeds {', '.join(map(str, settings.seeds))}; {arithmetic}.",
+        f"patience {settings.patience}, seeds {', '.join(map(str, settings.seeds))}; {machine}.",
         f"Closed set: utterances of other emotions than {', '.join(settings.classes)} are left out of both "
-        "corpora by their labels, the target's adaptation and test utterances included, so that the target is "
+        "corpora by their labels, the target's adaptation and test utterances included, so the target is "
         "known to hold these classes only.",
         f"{len(outcome.folds)} speaker-disjoint folds over {settings.target}: adaptation sees the training "
         "speakers' recordings without labels, every speaker is scored once a seed while held out.",
@@ -159,10 +157,10 @@ def protocol_lines(outcome: Outcome) -> tuple[str, ...]:
 
 
 def rate_lines(source: Sequence[Utterance], target: Sequence[Utterance]) -> tuple[str, ...]:
-    """Return the native sampling rates, and a warning where a band is narrow or differs between the corpora."""
+    """Return the native sampling rates, and a warning where a band is narrow or differs between corpora."""
     rates = {name: sorted({item.sample_rate for item in side}) for name, side in _sides(source, target)}
     written = ", ".join(
-        f"{name} {' and '.join(f'{r / 1000:g}' for r in found)}" for name, found in rates.items()
+        f"{name} {' and '.join(f'{rate / 1000:g}' for rate in found)}" for name, found in rates.items()
     )
     lines = [
         f"Native sampling rates (kHz): {written}; all features are computed at {COMMON_RATE / 1000:g} kHz."

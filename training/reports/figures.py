@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from math import ceil, isnan
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -22,6 +23,8 @@ from training.results import pooled
 
 INK = "#1b1c1f"
 """Colour of text and lines; the page replaces it by its own, so that figures follow light and dark."""
+WIDEST_TITLE = 24
+"""Characters of a title above a small panel before it is broken."""
 SOURCE_COLOUR, TARGET_COLOUR = "#0072b2", "#d55e00"
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "phonanchor", "font.family": "sans-serif", "font.size": 9.5,
@@ -110,7 +113,7 @@ def draw_confusions(
             _matrix(axes, share, [[f"{100 * v:.0f}" for v in row] for row in share], limits=(0.0, 1.0))
             for i in np.flatnonzero(np.isnan(recalls(counts))):
                 axes.add_patch(_hatch(0, int(i), len(classes)))
-            axes.set_title(system.shown)
+            axes.set_title(fill(system.shown, WIDEST_TITLE))
             ticks = np.arange(len(classes)) + 0.5
             axes.set_xticks(ticks, classes, rotation=40, ha="right", rotation_mode="anchor")
             axes.set_yticks(ticks, classes if place % columns == 0 else [])
@@ -133,7 +136,7 @@ def draw_anchors(scores: Sequence[AnchorScore], classes: Sequence[str]) -> Drawi
             axes = figure.add_subplot(lines, columns, place + 1)
             own = [item for item in scores if item.system == system]
             _anchor_panel(axes, own, emotions, limits)
-            axes.set_title(system)
+            axes.set_title(fill(system, WIDEST_TITLE))
             axes.set_yticks(np.arange(len(emotions)) + 0.5, emotions if place % columns == 0 else [])
 
     caption = (
@@ -228,7 +231,7 @@ def draw_curves(epochs: Sequence[Epoch]) -> Drawing:
             adapted = [item for item in own if item.n_triplets]
             if adapted:
                 _curve(grid[1][column], adapted, lambda e: e.anchor_loss, TARGET_COLOUR, label="anchor")
-            grid[0][column].set_title(system)
+            grid[0][column].set_title(fill(system, WIDEST_TITLE))
             grid[1][column].set_xlabel("epoch")
         grid[0][0].set_ylabel("source validation UAR (%)")
         grid[1][0].set_ylabel("loss")
