@@ -15,7 +15,7 @@ from training.adaptation import UNLABELLED, Problem
 from training.dataset import CorpusData
 from training.experiment import Experiment
 from training.guards import EVALUATION, Ledger, LockedLabels
-from training.records import LabelAccess, Prediction, System
+from training.records import Prediction, System
 from training.saved_runs import Run, save_run, saved_run
 from training.trainer import Trainer
 
