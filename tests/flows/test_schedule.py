@@ -14,6 +14,11 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 150
 
 
+def hear_interrupts():
+    """Undo what a shell does to its background jobs, whose children would ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def wait_for(found, process, output):
     """Wait until ``found()`` is true, as long as the process lives."""
     end = time.monotonic() + PATIENCE
@@ -44,6 +49,7 @@ def test_a_schedule_fires_and_stops(pair, tmp_path):
         process = subprocess.Popen(
             [sys.executable, "-m", "flows", *command],
             stdout=sink, stderr=subprocess.STDOUT, cwd=tmp_path, env=environment, start_new_session=True,
+            preexec_fn=hear_interrupts,  # noqa: PLW1509, the test has one thread
         )  # fmt: skip
     try:
         wait_for(lambda: list(work.glob("store/snapshots/*/snapshot.json")), process, output)
