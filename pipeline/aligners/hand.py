@@ -1,15 +1,13 @@
 """EMO-DB's phone labels by hand (`lablaut`) as an aligner of its own, to compare with automatic times."""
 
-import hashlib
 import unicodedata
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.aligners.aligner import Load, Progress, alignment_key, skipped
-from pipeline.aligners.imported import imported_alignment
+from pipeline.aligners.aligner import Load, skipped
+from pipeline.aligners.imported import FileAligner, imported_alignment
 from pipeline.aligners.textgrid import Interval, Tier, checked
 from store.digests import digest
-from store.errors import AlignmentError, AudioError
+from store.errors import AlignmentError
 from store.records import Alignment, Skipped, Utterance
 
 _END = "."
@@ -21,7 +19,7 @@ _STOPS = frozenset("ptkbdg")
 _STRAY = ":~_?'\"%"
 
 
-class HandAligner:
+class HandAligner(FileAligner):
     """Serves the hand labels of a folder of `.lablaut` files named after the recordings (03a01Faxx)."""
 
     name = "hand"
@@ -37,31 +35,14 @@ class HandAligner:
         self._files = {unicodedata.normalize("NFC", path.stem): path for path in files}
         self.identity = digest({"aligner": self.name, "version": 1})
 
-    def key(self, utterance: Utterance) -> str:
-        """Return the alignment's key; it holds the digest of the label file."""
-        path = self._find(utterance)
-        content = hashlib.sha256(path.read_bytes()).hexdigest() if path else None
-        return digest({"alignment": alignment_key(utterance, self.identity), "file": content})
-
-    def align(
-        self, utterances: Sequence[Utterance], load: Load, progress: Progress | None = None
-    ) -> Iterator[Alignment | Skipped]:
-        """Yield the labelled phones of each utterance, or the reason why there are none."""
-        for done, utterance in enumerate(utterances, 1):
-            try:
-                yield self._one(utterance, load)
-            except (AlignmentError, AudioError) as error:
-                yield skipped(utterance, str(error))
-            if progress:
-                progress("align", done, len(utterances))
-
-    def _find(self, utterance: Utterance) -> Path | None:
+    def find(self, utterance: Utterance) -> Path | None:
+        """Return the label file whose name begins with that of the recording, if it is the only one."""
         stem = utterance.id.rpartition("/")[2]
         found = [path for name, path in self._files.items() if name.startswith(stem)]
         return found[0] if len(found) == 1 else None
 
     def _one(self, utterance: Utterance, load: Load) -> Alignment | Skipped:
-        path = self._find(utterance)
+        path = self.find(utterance)
         if path is None:
             return skipped(utterance, "no hand labels of this name")
         intervals = read_lablaut(path)

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -35,23 +36,19 @@ class Importer(Protocol):
         ...
 
 
-class ImportedAligner:
-    """Serves the phone times that lie in a folder; a file is found by its recording's name."""
+class FileAligner(ABC):
+    """What aligners share whose times lie in one file for each recording."""
 
-    name = "textgrid"
-    notes: tuple[str, ...] = ()
+    name: str
+    identity: str
 
-    def __init__(self, folder: Path, *, phone_set: str | None = None) -> None:
-        if not folder.is_dir():
-            raise AlignmentError(
-                "a folder of alignments", f"no folder {folder}", "pass the folder of TextGrids"
-            )
-        self._files = _by_stem(folder)
-        if not self._files:
-            raise AlignmentError("TextGrid, JSON or CSV files", f"none in {folder}", "pass another folder")
-        self._folder = folder
-        self.phone_set = phone_set or guess_phone_set(self._files)
-        self.identity = digest({"aligner": self.name, "version": 1, "phone_set": self.phone_set})
+    @abstractmethod
+    def find(self, utterance: Utterance) -> Path | None:
+        """Return the file of an utterance, None if there is none."""
+
+    @abstractmethod
+    def _one(self, utterance: Utterance, load: Load) -> Alignment | Skipped:
+        """Return what the file of an utterance says; raises AlignmentError or AudioError."""
 
     def key(self, utterance: Utterance) -> str:
         """Return the alignment's key; it holds the digest of the file the times come from."""
@@ -70,6 +67,25 @@ class ImportedAligner:
                 yield skipped(utterance, str(error))
             if progress:
                 progress("align", done, len(utterances))
+
+
+class ImportedAligner(FileAligner):
+    """Serves the phone times that lie in a folder; a file is found by its recording's name."""
+
+    name = "textgrid"
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, folder: Path, *, phone_set: str | None = None) -> None:
+        if not folder.is_dir():
+            raise AlignmentError(
+                "a folder of alignments", f"no folder {folder}", "pass the folder of TextGrids"
+            )
+        self._files = _by_stem(folder)
+        if not self._files:
+            raise AlignmentError("TextGrid, JSON or CSV files", f"none in {folder}", "pass another folder")
+        self._folder = folder
+        self.phone_set = phone_set or guess_phone_set(self._files)
+        self.identity = digest({"aligner": self.name, "version": 1, "phone_set": self.phone_set})
 
     def find(self, utterance: Utterance) -> Path | None:
         """Return the file of an utterance: of several with its name, the one beside which its path ends."""
