@@ -7,6 +7,14 @@ from store.digests import Json, digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmotionShare:
+    """A canonical emotion, and the share (0 to 1) of the listeners who heard it in a recording."""
+
+    emotion: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
     """One recording of one corpus, as the manifest lists it.
 
@@ -14,6 +22,8 @@ class Utterance:
     ``n_samples``, ``sample_rate`` and ``n_channels`` are those of the file; ``audio_sha256`` is the digest of
     the decoded native samples with rate and channel count; ``emotion`` is canonical and ``native_label`` is
     what the corpus says. ``speaker`` is unique within the corpus only: compare `speaker_key`.
+    ``split`` is the corpus's own partition; ``perceived`` is what its listeners heard, empty where it does
+    not say; ``arousal``, ``valence`` and ``dominance`` are mean ratings on the corpus's own scale.
     """
 
     id: str
@@ -33,6 +43,11 @@ class Utterance:
     audio_sha256: str
     licence: str
     synthetic: bool = False
+    split: str | None = None
+    perceived: tuple[EmotionShare, ...] = ()
+    arousal: float | None = None
+    valence: float | None = None
+    dominance: float | None = None
 
     @property
     def speaker_key(self) -> str:
