@@ -118,6 +118,11 @@ class Layout:
         """The folder of snapshots."""
         return self.root / "snapshots"
 
+    @property
+    def exports(self) -> Path:
+        """The folder that says which exports were made."""
+        return self.root / "exports"
+
     def manifest(self, digest: str) -> Path:
         """The utterances of a manifest."""
         return self.manifests / f"{checked_digest(digest)}.parquet"

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from store.catalogue import Store
+from store.export_log import Export, record
 from store.garbage import find_garbage
 from tests.store.store_cases import commit, fill, spec, utterance, values, write
 
@@ -156,3 +157,17 @@ def test_a_flipped_byte_is_named_dropped_and_made_anew(store, ok, phonanchor):
         assert commit(store, writer, FEATURE, items, rows).snapshot == snapshot
     assert "is whole" in ok("verify")
     assert "is whole\n" in ok("repair")
+
+
+def test_exports_are_listed_oldest_first(store, ok):
+    assert ok("exports") == "no export was registered\n"
+    entry = Export(
+        created="2031-01-02T03:04:05+00:00", format="parquet", destination="/data/ö", host="desk",
+        snapshot="a" * 64, commit=2, features=("mel",), specs=(FEATURE.digest,), corpora=("toy",),
+        licences=("CC0",), utterances=2, files=1, bytes=2048,
+    )  # fmt: skip
+    record(store.layout, entry)
+    assert "parquet  desk:/data/ö  snapshot aaaaaaaaaaaa: mel of toy (2 utterances, 2.0 KiB)" in ok("exports")
+    (found,) = json.loads(ok("exports", "--json"))
+    assert found["specs"] == [FEATURE.digest]
+    assert found["corpora"] == ["toy"]
