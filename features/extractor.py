@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,14 +46,16 @@ class Extractor(Protocol):
 class EncoderChoice:
     """Which speech encoder, and what is kept of it.
 
-    ``model`` is a hub id, a folder or ``"logmel"``; ``layers`` is ``"all"`` or numbers from 1; ``dtype`` is
-    that of the stored rows; ``padding`` is one of `features.whisper.PADDINGS` and concerns Whisper only.
+    ``model`` is a short name, a hub id, a folder or ``"logmel"``; ``layers`` is ``"all"`` or numbers from 1;
+    ``dtype`` is that of the stored rows; ``padding`` is one of `features.whisper.PADDINGS` and concerns
+    Whisper only; ``mirror`` is a folder of models that is searched before the hub.
     """
 
     model: str | None
     layers: str | tuple[int, ...] = "all"
     dtype: str = "float16"
     padding: str | None = None
+    mirror: Path | None = None
 
 
 def _encoder(choice: EncoderChoice) -> Extractor:
@@ -65,7 +68,11 @@ def _encoder(choice: EncoderChoice) -> Extractor:
     if choice.model == BUILT_IN_ENCODER:
         return spectral.LogMel()
     return self_supervised.encoder(
-        choice.model, layers=choice.layers, dtype=np.dtype(choice.dtype).name, padding=choice.padding
+        choice.model,
+        layers=choice.layers,
+        dtype=np.dtype(choice.dtype).name,
+        padding=choice.padding,
+        mirror=choice.mirror,
     )
 
 
@@ -91,6 +98,7 @@ def build_extractors(
     layers: str | tuple[int, ...] = "all",
     dtype: str = "float16",
     padding: str | None = None,
+    mirror: Path | None = None,
 ) -> tuple[Extractor, ...]:
     """Return the extractors called ``wanted``, parents before what is derived from them, none twice.
 
@@ -98,7 +106,7 @@ def build_extractors(
     of the parent. Raises `ConfigurationError` on an unknown name or when ``encoder`` is wanted and not
     named, `ExtractionError` when the encoder cannot be found.
     """
-    choice = EncoderChoice(model=encoder, layers=layers, dtype=dtype, padding=padding)
+    choice = EncoderChoice(model=encoder, layers=layers, dtype=dtype, padding=padding, mirror=mirror)
     built: dict[str, Extractor] = {}
     found: dict[str, Extractor] = {}
     for asked in wanted:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features import weights, whisper
+from features import any_encoder, weights, whisper
 from features.clip import Clip, checked_samples
 from features.framing import row_count
 from features.layers import as_rows, chosen_layers, layer_numbers
@@ -38,6 +38,7 @@ class WaveformEncoder:
 
     folder: Path
     spec: FeatureSpec
+    source: str = ""
 
     def extract_many(self, clips: Sequence[Clip]) -> list[NDArray[Any]]:
         """Return (frames, layers, dim) for each clip; no rows for a clip shorter than the receptive field."""
@@ -76,27 +77,29 @@ class WaveformEncoder:
 
 
 def encoder(
-    model: str, *, layers: str | tuple[int, ...] = "all", dtype: str = "float16", padding: str | None = None
-) -> "WaveformEncoder | whisper.WhisperEncoder":
-    """Return the extractor for a `transformers` speech encoder given by hub id or folder.
+    model: str,
+    *,
+    layers: str | tuple[int, ...] = "all",
+    dtype: str = "float16",
+    padding: str | None = None,
+    mirror: Path | None = None,
+) -> "WaveformEncoder | whisper.WhisperEncoder | any_encoder.AnyEncoder":
+    """Return the extractor for a `transformers` speech encoder given by short name, hub id or folder.
 
     ``layers`` is ``"all"`` (h1 .. hL, the embedding output h0 excluded) or numbers from 1; ``dtype`` is
-    ``float16`` or ``float32``; ``padding`` chooses how Whisper's 30 s are filled (`whisper.PADDINGS`).
-    Raises `ExtractionError` when the model is missing, of another kind, or has no such layer.
+    ``float16`` or ``float32``; ``padding`` chooses how Whisper's 30 s are filled (`whisper.PADDINGS`);
+    ``mirror`` is a folder of models (`weights.find`). Raises `ExtractionError` when the model is missing, of
+    another kind, or has no such layer.
     """
     if dtype not in ("float16", "float32"):
         raise ExtractionError("rows of float16 or float32", dtype, "choose one of the two")
-    checkpoint = weights.find(model)
+    checkpoint = weights.find(model, mirror)
     family = str(checkpoint.config.get("model_type"))
     if family == "whisper":
         return whisper.from_checkpoint(checkpoint, layers=layers, dtype=dtype, padding=padding)
     if family not in FAMILIES:
-        raise ExtractionError(
-            f"a speech encoder of {', '.join((*FAMILIES, 'whisper'))}",
-            f"model_type {family!r}",
-            "name another model",
-        )
-    return WaveformEncoder(checkpoint.folder, _spec(checkpoint, family, layers, dtype))
+        return any_encoder.from_checkpoint(checkpoint, layers=layers, dtype=dtype)
+    return WaveformEncoder(checkpoint.folder, _spec(checkpoint, family, layers, dtype), checkpoint.source)
 
 
 def batches(counts: Sequence[int], largest: int | None = None) -> Iterator[list[int]]:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from features.encoder_names import hub_id
 from store.digests import Json, digest
 from store.errors import ExtractionError
 
@@ -25,30 +26,65 @@ class Checkpoint:
     """One model folder, its parsed config.json and preprocessor_config.json, and the digest of its weights.
 
     ``identity`` is a SHA-256 over the weight files and the entries of config.json that matter; it does not
-    depend on where the folder lies.
+    depend on where the folder lies. ``source`` says where it came from: hub id and commit, or the folder.
     """
 
     folder: Path
     config: dict[str, Any]
     preprocessor: dict[str, Any]
     identity: str
+    source: str
 
 
-def find(model: str) -> Checkpoint:
-    """Return the checkpoint called ``model``: a folder, or a hub id that is cached or can be downloaded.
+def find(model: str, mirror: Path | None = None) -> Checkpoint:
+    """Return the checkpoint called ``model``: a folder, a short name or a hub id, with ``@REVISION`` or not.
 
-    ``HF_HUB_OFFLINE`` and ``HF_HOME`` are honoured. Raises `ExtractionError` when there is no such model or
-    the hub cannot be reached.
+    A model that is no folder is looked for below ``mirror`` (as ``ORG/NAME``, ``ORG--NAME`` or ``NAME``),
+    then in the cache and on the hub; ``HF_HUB_OFFLINE`` and ``HF_HOME`` are honoured. Raises
+    `ExtractionError` when there is no such model or the hub cannot be reached.
     """
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        folder = _from_hub(model)
+    folder, source = _located(model, mirror)
     config = _read_json(folder / "config.json", needed=True)
     files = _weight_files(folder)
     stamps = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
     kept: dict[str, Json] = {key: value for key, value in config.items() if key not in _TRIVIAL}
     identity = digest({"config": kept, "weights": [_hash(*stamp) for stamp in stamps]})
-    return Checkpoint(folder, config, _read_json(folder / "preprocessor_config.json", needed=False), identity)
+    preprocessor = _read_json(folder / "preprocessor_config.json", needed=False)
+    return Checkpoint(folder, config, preprocessor, identity, source)
+
+
+def _located(model: str, mirror: Path | None) -> tuple[Path, str]:
+    """Return the folder of a model and where it came from."""
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder, str(folder.resolve())
+    if mirror is not None and not mirror.expanduser().is_dir():
+        raise ExtractionError("a folder of models", f"no folder {mirror}", "correct mirror, or leave it out")
+    name, _, revision = model.partition("@")
+    name = hub_id(name)
+    for place in _mirrored(name, revision, mirror):
+        if place.is_dir():
+            return place, f"{name}{f'@{revision}' if revision else ''} in {mirror}"
+    folder = _from_hub(name, revision or None)
+    return folder, f"{name}@{folder.name}"
+
+
+def at_hand(model: str, mirror: Path | None = None) -> str | None:
+    """Return where a model is found without the network: ``mirror`` or ``cache``; None where it is not."""
+    from huggingface_hub import try_to_load_from_cache
+
+    name = hub_id(model)
+    if any(place.is_dir() for place in _mirrored(name, "", mirror)):
+        return "mirror"
+    return "cache" if isinstance(try_to_load_from_cache(name, "config.json"), str) else None
+
+
+def _mirrored(name: str, revision: str, mirror: Path | None) -> Iterator[Path]:
+    """Yield where a mirror may hold a model; one of a named revision must say so in its folder's name."""
+    if mirror is None or ".." in name:
+        return
+    for form in (name, name.replace("/", "--"), name.rpartition("/")[2]):
+        yield mirror.expanduser() / (f"{form}@{revision}" if revision else form)
 
 
 def load(folder: Path, model_type: str) -> Any:
@@ -134,20 +170,22 @@ def quiet() -> Iterator[None]:
             enable_progress_bars()
 
 
-def _from_hub(model: str) -> Path:
+def _from_hub(model: str, revision: str | None) -> Path:
     import httpx
     from huggingface_hub import snapshot_download
 
     try:
         with quiet():
             patterns = ["config.json", "preprocessor_config.json", "*.safetensors"]
-            folder = Path(snapshot_download(model, allow_patterns=patterns))
+            folder = Path(snapshot_download(model, revision=revision, allow_patterns=patterns))
             if not list(folder.glob("*.safetensors")):
-                folder = Path(snapshot_download(model, allow_patterns=[*patterns, "pytorch_model*.bin"]))
+                patterns.append("pytorch_model*.bin")
+                folder = Path(snapshot_download(model, revision=revision, allow_patterns=patterns))
     except (OSError, ValueError, httpx.HTTPError) as error:
         raise ExtractionError(
             "a speech encoder: a folder or a model on the hub",
-            f"neither a folder {model!r} nor a model of that name in the local cache or on the hub "
+            f"neither a folder {model!r} nor a model of that name"
+            f"{f' (revision {revision})' if revision else ''} in the mirror, the cache or on the hub "
             f"({type(error).__name__})",
             "correct the name, download the model into a folder and name that folder, or use 'logmel'",
         ) from error

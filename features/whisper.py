@@ -1,6 +1,6 @@
 """The encoder of Whisper, whose 30 s of padding take part in every attention."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,8 @@ PADDINGS: tuple[str, ...] = ("landmarks", "exact")
 _LONGEST = 900
 """From this many frames on, ``landmarks`` computes all of the padding too: there is little left to save."""
 _MARGIN = whisper_padding.DENSE + 4
+_WINDOWS_PER_BATCH = {"cpu": 1, "cuda": 16}
+"""Windows computed together where all of the padding is; on a processor, one at a time is fastest."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,37 @@ class WhisperEncoder:
 
     folder: Path
     spec: FeatureSpec
+    source: str = ""
 
     def extract_many(self, clips: Sequence[Clip]) -> list[NDArray[Any]]:
         """Return (ceil(n / hop), layers, dim) for each clip."""
         waves = [checked_samples(clip, self.spec.sample_rate) for clip in clips]
-        return [self._rows(wave) for wave in waves]
-
-    def _rows(self, wave: NDArray[np.float32]) -> NDArray[Any]:
         model = _model(self.folder)
         size = model.front.window
-        parts = [wave[start : start + size] for start in range(0, wave.size, size)]
-        return np.concatenate([as_rows(self._states(model, part), self.spec) for part in parts])
+        parts = [[wave[start : start + size] for start in range(0, wave.size, size)] for wave in waves]
+        rows = iter(self._windows(model, [part for wave in parts for part in wave]))
+        return [np.concatenate([next(rows) for _ in wave]) for wave in parts]
+
+    def _windows(self, model: "_Model", parts: list[NDArray[np.float32]]) -> Iterator[NDArray[Any]]:
+        """Yield the rows of each window."""
+        width = _WINDOWS_PER_BATCH[weights.device()] if self.spec.params["padding"] == "exact" else 1
+        for start in range(0, len(parts), width):
+            batch = parts[start : start + width]
+            states = [self._states(model, batch[0])] if width == 1 else self._together(model, batch)
+            yield from (as_rows(item, self.spec) for item in states)
+
+    def _together(self, model: "_Model", parts: Sequence[NDArray[np.float32]]) -> "list[torch.Tensor]":
+        """Return the states (frames, layers, dim) of several windows, computed together with all padding."""
+        import torch
+
+        with weights.inference():
+            mel = np.stack([model.front.mel(part) for part in parts])  # (windows, bands, 3000)
+            output = model.encoder(torch.from_numpy(mel).to(weights.device()), output_hidden_states=True)
+            layers = (*output.hidden_states[1:-1], output.last_hidden_state)
+            wanted = torch.stack([layers[number - 1] for number in chosen_layers(self.spec)], dim=2)
+            return [
+                item[: row_count(self.spec.law, part.size)] for item, part in zip(wanted, parts, strict=True)
+            ]
 
     def _states(self, model: "_Model", part: NDArray[np.float32]) -> "torch.Tensor":
         """Return the states (frames, layers, dim) of at most one window."""
@@ -127,7 +149,7 @@ def from_checkpoint(
         sample_rate=rate,
         law=FrameLaw(kind="ceil", hop=hop),
     )
-    return WhisperEncoder(checkpoint.folder, spec)
+    return WhisperEncoder(checkpoint.folder, spec, checkpoint.source)
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,9 @@ BUILD = _options(
     click.option("--source", help="Corpus whose labels train the models."),
     click.option("--target", help="Corpus of the other language."),
     click.option("--corpora", type=FOLDER, help="Folder that holds the corpus folders."),
-    click.option("--encoder", help="'logmel' (built in), a hub id or a local folder of transformers."),
+    click.option(
+        "--encoder", help="'logmel' (built in), a short name, a hub id or a folder of transformers."
+    ),
     click.option("--aligner", help="embedded, mfa, textgrid or hand."),
     click.option("--workers", type=click.IntRange(0), help="Worker processes; 0 runs in this process."),
     click.option("--scheduler", help="Address of a running Dask scheduler."),
@@ -156,6 +158,17 @@ def corpora_command() -> None:
     for corpus in registered():
         mark = "  SYNTHETIC" if corpus.synthetic else ""
         click.echo(f"{corpus.name:<12} {corpus.language:<4} {corpus.licence}{mark}")
+
+
+@commands.command("encoders")
+@click.option("--mirror", type=FOLDER, help="Folder of models; PHONANCHOR_MODELS by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def encoders_command(mirror: Path | None, as_json: bool) -> None:
+    """List the speech encoders that have a short name; others go by hub id or folder."""
+    from flows.encoder_list import encoder_lines
+
+    for line in encoder_lines(mirror, as_json=as_json):
+        click.echo(line)
 
 
 @commands.command("doctor")

@@ -54,7 +54,11 @@ def resolved(configuration: Configuration) -> Configuration:
     if Path(encoder).expanduser().is_dir():
         encoder = str(Path(encoder).expanduser().resolve())
     folders = {corpus: str(Path(name).resolve()) for corpus, name in configuration.build.alignments.items()}
-    build = configuration.build.model_copy(update={"encoder": encoder, "alignments": folders})
+    mirror = stages.model_mirror(configuration.build.mirror)
+    folder = str(mirror.expanduser().resolve()) if mirror else None
+    build = configuration.build.model_copy(
+        update={"encoder": encoder, "mirror": folder, "alignments": folders}
+    )
     return configuration.model_copy(
         update={"work": configuration.work.resolve(), "corpora": corpora, "build": build}
     )

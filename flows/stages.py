@@ -25,6 +25,7 @@ from store.catalogue import Commit, Store
 from store.digests import Json
 from store.errors import ConfigurationError, CorpusError, StoreError
 from store.records import Skipped, Utterance
+from store.settings import variable
 from store.vocabulary import COMMON_RATE
 from training.anchors import check_common_vowels
 
@@ -122,8 +123,19 @@ def extractors_of(configuration: Configuration) -> tuple[Extractor, ...]:
     """Return the extractors that the configuration asks for; nothing heavy is loaded."""
     build = configuration.build
     return build_extractors(
-        build.features, encoder=build.encoder, layers=build.layers, dtype=build.dtype, padding=build.padding
+        build.features,
+        encoder=build.encoder,
+        layers=build.layers,
+        dtype=build.dtype,
+        padding=build.padding,
+        mirror=model_mirror(build.mirror),
     )
+
+
+def model_mirror(named: str | None) -> Path | None:
+    """Return the folder of models that the settings or PHONANCHOR_MODELS name, None where neither does."""
+    folder = named or variable("PHONANCHOR_MODELS")
+    return Path(folder) if folder else None
 
 
 def ingest_corpus(configuration: Configuration, name: str, progress: Report | None = None) -> Ingested:
@@ -290,7 +302,11 @@ def _lineage(
             for name, corpus in aligned.items()
         },
         "specs": {
-            item.spec.name: {"digest": item.spec.digest, "weights": item.spec.params.get("weights")}
+            item.spec.name: {
+                "digest": item.spec.digest,
+                "weights": item.spec.params.get("weights"),
+                "model": getattr(item, "source", None),
+            }
             for item in extractors
         },
     }

@@ -25,7 +25,13 @@ class BuildSettings(BaseModel):
     """Names of the extractors to run; segments need the encoder's frames."""
 
     encoder: str = "logmel"
-    """The built-in ``logmel`` (no download), or a `transformers` speech encoder: hub id or local folder."""
+    """The built-in ``logmel`` (no download), or a `transformers` speech encoder.
+
+    A short name (``phonanchor encoders`` lists them), a hub id, either with ``@REVISION``, or a folder.
+    """
+
+    mirror: str | None = None
+    """Folder of models (``ORG/NAME``) that is searched before the hub; PHONANCHOR_MODELS by default."""
 
     layers: Literal["all"] | tuple[Layer, ...] = "all"
     """Encoder layers to keep, numbered from 1."""

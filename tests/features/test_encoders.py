@@ -271,6 +271,17 @@ def test_long_clips_and_full_windows_are_exact(families):
     np.testing.assert_array_equal(brief.extract_many([clip])[0], whole.extract_many([clip])[0])
 
 
+def test_windows_computed_together_are_those_computed_alone(families, monkeypatch):
+    from features import whisper
+
+    extractor = encoder(str(families / "whisper"), dtype="float32", padding="exact", layers=(1, 3))
+    items = clips((16_000, 480_000 + 3_201, 321))
+    alone = extractor.extract_many(items)
+    monkeypatch.setitem(whisper._WINDOWS_PER_BATCH, "cpu", 3)
+    for rows, expected in zip(extractor.extract_many(items), alone, strict=True):
+        np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_an_unknown_padding_is_refused(families):
     with pytest.raises(ExtractionError, match="landmarks, exact"):
         encoder(str(families / "whisper"), padding="none")
