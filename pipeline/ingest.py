@@ -1,16 +1,17 @@
 """Turns a corpus folder into utterances with content hashes; what is unfit becomes a row with a reason."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.corpora.corpus import Corpus, CorpusItem
+from pipeline.corpora.layout import SELECTION
 from pipeline.hash_cache import AudioFacts, HashCache, measure, opened, stamp_of
 from pipeline.labels import canonical
 from store.errors import CorpusError
-from store.records import Skipped, Utterance
+from store.records import EmotionShare, Skipped, Utterance
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
@@ -23,8 +24,9 @@ class Ingested:
     """What one corpus gave.
 
     ``utterances`` are sorted by id. ``quarantined`` are files that cannot be used, ``excluded`` recordings
-    of classes that are not asked for (they are not read). ``hashed`` files were read in this run, ``cached``
-    ones were known by size and modification time.
+    that are not wanted: of classes that are not asked for, or left out by the corpus's own rules (they are
+    not read). ``hashed`` files were read in this run, ``cached`` ones were known by size and modification
+    time.
     """
 
     corpus: str
@@ -68,8 +70,10 @@ def ingest(
     StoreError
         The cache cannot be written.
     """
-    items, quarantined = _listed(corpus, root)
+    items, skipped = _listed(corpus, root)
+    quarantined = [row for row in skipped if row.stage != SELECTION]
     kept, excluded = _of_classes(corpus, items, classes)
+    excluded += [row for row in skipped if row.stage == SELECTION]
     candidates = [_Candidate(item, emotion, root / item.path) for item, emotion in kept]
     with opened(cache / f"{corpus.name}.json") as known:
         facts, cached = _facts(candidates, known, rehash, progress)
@@ -115,7 +119,7 @@ def _of_classes(
     corpus: Corpus, items: list[CorpusItem], classes: Sequence[str] | None
 ) -> tuple[list[tuple[CorpusItem, str]], list[Skipped]]:
     """Split into (item, canonical emotion) of the classes in use and rows for the others."""
-    labelled = [(item, canonical(corpus.name, item.emotion_label)) for item in items]
+    labelled = [(item, canonical(corpus.name, item.emotion_label, corpus.labels)) for item in items]
     if classes is None:
         return labelled, []
     kept = [(item, emotion) for item, emotion in labelled if emotion in classes]
@@ -179,7 +183,7 @@ def _utterance(corpus: Corpus, candidate: _Candidate, facts: AudioFacts) -> Utte
         path=item.path,
         speaker=item.speaker,
         gender=item.gender,
-        language=corpus.language,
+        language=item.language or corpus.language,
         emotion=candidate.emotion,
         native_label=item.emotion_label,
         text=item.text,
@@ -189,9 +193,24 @@ def _utterance(corpus: Corpus, candidate: _Candidate, facts: AudioFacts) -> Utte
         sample_rate=facts.rate,
         n_channels=facts.channels,
         audio_sha256=facts.sha256,
-        licence=corpus.licence,
+        licence=item.licence or corpus.licence,
         synthetic=corpus.synthetic,
+        split=item.split,
+        perceived=_perceived(corpus, item.perceived),
+        arousal=item.arousal,
+        valence=item.valence,
+        dominance=item.dominance,
     )
+
+
+def _perceived(corpus: Corpus, native: Mapping[str, float]) -> tuple[EmotionShare, ...]:
+    """Return the listeners' shares by canonical emotion, the largest first, equal ones by name."""
+    shares: dict[str, float] = {}
+    for label, share in native.items():
+        emotion = canonical(corpus.name, label, corpus.labels)
+        shares[emotion] = shares.get(emotion, 0.0) + share
+    ranked = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(EmotionShare(emotion=emotion, share=share) for emotion, share in ranked)
 
 
 def _skipped(corpus: Corpus, item: CorpusItem, reason: str) -> Skipped:

@@ -32,20 +32,25 @@ def label_table() -> Mapping[str, Mapping[str, str]]:
     return table
 
 
-def canonical(corpus: str, native: str) -> str:
+def canonical(corpus: str, native: str, labels: Mapping[str, str] | None = None) -> str:
     """Return the canonical emotion of ``native``, a label of ``corpus``.
+
+    ``labels`` are those that a corpus brings itself; without them the table's hold.
 
     Raises
     ------
     CorpusError
         The table does not list the corpus or the label; guessing would put wrong classes into every result.
     """
-    labels = label_table().get(corpus, {})
-    if native in labels:
-        return labels[native]
-    known = ", ".join(labels) if labels else "no label at all"
+    place = TABLE.name if labels is None else "its adapter"
+    known = label_table().get(corpus, {}) if labels is None else labels
+    if native in known:
+        return known[native]
+    listed = ", ".join(known) if known else "no label at all"
     raise CorpusError(
-        f"an emotion label of {corpus} that {TABLE.name} lists ({known})",
+        f"an emotion label of {corpus} that {place} lists ({listed})",
         f"{native!a}",
-        f"correct the file's label, or add {native!a} under [{corpus}] in pipeline/{TABLE.name}",
+        f"correct the file's label, or add {native!a} under [{corpus}] in pipeline/{TABLE.name}"
+        if labels is None
+        else f"correct the file's label, or add {native!a} to the labels of {corpus}",
     )

@@ -1,16 +1,27 @@
 """The `Corpus` protocol and the registry of all adapters."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.corpora.aesdd import AESDD
+from pipeline.corpora.cafe import CAFE
+from pipeline.corpora.demos import DEMOS
 from pipeline.corpora.emodb import EMODB
+from pipeline.corpora.emomatch import EMOMATCH
 from pipeline.corpora.emovo import EMOVO
-from pipeline.corpora.layout import CorpusItem
+from pipeline.corpora.eyase import EYASE
 from pipeline.corpora.nemo import NEMO
+from pipeline.corpora.oreau import OREAU
 from pipeline.corpora.ravdess import RAVDESS
+from pipeline.corpora.reading import CorpusItem
 from pipeline.corpora.sample import SAMPLE_CMN, SAMPLE_EN
+from pipeline.corpora.savee import SAVEE
+from pipeline.corpora.shemo import SHEMO
+from pipeline.corpora.tess import TESS
+from pipeline.corpora.turev import TUREV
+from pipeline.corpora.urdu import URDU
 from store.errors import ConfigurationError
 from store.records import Skipped
 
@@ -44,6 +55,11 @@ class Corpus(Protocol):
         """Whether the recordings were made by a machine."""
         ...
 
+    @property
+    def labels(self) -> Mapping[str, str] | None:
+        """Native -> canonical emotions, None for those of ``labels.toml``."""
+        ...
+
     def folder(self, corpora: Path) -> Path:
         """Return where the corpus lies (or would lie) under the parent folder of all corpora."""
         ...
@@ -51,12 +67,16 @@ class Corpus(Protocol):
     def items(self, root: Path) -> Iterator[CorpusItem | Skipped]:
         """Yield each recording in the corpus folder ``root``, and a row with a reason for each that is unfit.
 
+        Rows of the stage `layout.SELECTION` are sound recordings that the corpus's own rules leave out.
         Reads no audio. Raises `CorpusError` where a table that belongs to the corpus is missing or damaged.
         """
         ...
 
 
-_REGISTRY: tuple[Corpus, ...] = (EMODB, EMOVO, RAVDESS, NEMO, SAMPLE_EN, SAMPLE_CMN)
+_REGISTRY: tuple[Corpus, ...] = (
+    EMODB, EMOVO, RAVDESS, NEMO, TESS, AESDD, CAFE, DEMOS, EMOMATCH, EYASE, OREAU, SHEMO, SAVEE, TUREV, URDU,
+    SAMPLE_EN, SAMPLE_CMN,
+)  # fmt: skip
 
 
 def registered() -> tuple[Corpus, ...]:

@@ -7,7 +7,8 @@ The published WAV files have 16 kHz and one channel.
 
 import re
 
-from pipeline.corpora.layout import FixedTexts, FolderCorpus, Names, Reading
+from pipeline.corpora.layout import FolderCorpus
+from pipeline.corpora.reading import FixedTexts, Reading, by_stem
 
 GENDERS = {
     "03": "male", "08": "female", "09": "female", "10": "male", "11": "male",
@@ -45,5 +46,5 @@ EMODB = FolderCorpus(
     language="de",
     licence="CC0-1.0",
     folders=("EMO-DB", "EmoDB", "Emo_DB", "berlin"),
-    reader=lambda _root: Names(read_stem),
+    reader=lambda _root: by_stem(read_stem),
 )

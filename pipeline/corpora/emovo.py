@@ -7,7 +7,8 @@ one and two channels.
 
 import re
 
-from pipeline.corpora.layout import FixedTexts, FolderCorpus, Names, Reading
+from pipeline.corpora.layout import FolderCorpus
+from pipeline.corpora.reading import FixedTexts, Reading, by_stem
 
 GENDERS = {"f1": "female", "f2": "female", "f3": "female", "m1": "male", "m2": "male", "m3": "male"}
 
@@ -46,5 +47,5 @@ EMOVO = FolderCorpus(
     language="it",
     licence="free for research",
     folders=("EMOVO", "EMOVO Corpus"),
-    reader=lambda _root: Names(read_stem),
+    reader=lambda _root: by_stem(read_stem),
 )

@@ -7,7 +7,9 @@ Layout: ``wav/f1_anger_03.wav`` = speaker, emotion, sentence; ``sentences.tsv`` 
 import re
 from pathlib import Path
 
-from pipeline.corpora.layout import FixedTexts, FolderCorpus, Names, Reading, read_table
+from pipeline.corpora.layout import FolderCorpus
+from pipeline.corpora.reading import FixedTexts, Names, Reading, by_stem
+from pipeline.corpora.tables import read_table
 
 LICENCE = "CC0-1.0 (synthesised by espeak-ng)"
 
@@ -32,7 +34,7 @@ def reader(root: Path) -> Names:
         speaker, label, text_id = match.groups()
         return known.reading(speaker, label, text_id)
 
-    return Names(read_stem)
+    return by_stem(read_stem)
 
 
 def _sample(name: str, language: str) -> FolderCorpus:

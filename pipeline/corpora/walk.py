@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.audio import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES
@@ -13,6 +14,21 @@ def folders_in(folder: Path) -> list[str]:
         return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
     except OSError:
         return []
+
+
+def folders_first(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield (folder, names of its files) of ``root`` and everything below, the shallow ones first, sorted."""
+    level, visited = [str(root)], {os.path.realpath(root)}
+    while level:
+        deeper: list[str] = []
+        for folder in level:
+            try:
+                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            except OSError:
+                continue  # sound_files reports it
+            yield folder, [entry.name for entry in entries if entry.is_file()]
+            deeper += [item.path for item in entries if item.is_dir() and _first_visit(item.path, visited)]
+        level = deeper
 
 
 def sound_files(root: Path) -> tuple[list[str], list[tuple[str, str]]]:

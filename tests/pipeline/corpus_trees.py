@@ -8,7 +8,11 @@ import soundfile
 SHARED = Path(__file__).parents[2].parent / "shared"
 CORPORA = SHARED / "corpora"
 
-# name -> (folder as it is unpacked, recordings as published)
+AT_HAND = ("emodb", "emovo", "ravdess", "nemo")
+"""The corpora that lie beside the checkout."""
+
+# name -> (folder as it is unpacked, recordings as published); the names come from the descriptions that
+# docs/corpora.md lists, not from the adapters
 PUBLISHED = {
     "emodb": ("EMO-DB", ["wav/03a01Fa.wav", "wav/03a01Nc.wav", "wav/03a01Wa.wav", "wav/08a01Td.wav"]),
     "emovo": ("EMOVO", ["f1/dis-f1-b1.wav", "f1/rab-f1-b1.wav", "m2/neu-m2-n5.wav", "m3/gio-m3-l1.wav"]),
@@ -23,6 +27,77 @@ PUBLISHED = {
     ),
     "sample-en": ("sample-en", ["wav/f1_anger_01.wav", "wav/m1_sadness_02.wav"]),
     "sample-cmn": ("sample-cmn", ["wav/f1_neutral_02.wav", "wav/m1_happiness_01.wav"]),
+    "tess": (
+        "TESS Toronto emotional speech set data",
+        [
+            "OAF_angry/OAF_back_angry.wav",
+            "OAF_Fear/OAF_bean_fear.wav",
+            "YAF_pleasant_surprised/YAF_youth_ps.wav",
+            "OAF_neutral/OA_bite_neutral.wav",
+        ],
+    ),
+    "aesdd": (
+        "Acted Emotional Speech Dynamic Database",
+        ["anger/a03 (4).wav", "sadness/s20 (6).wav", "fear/f05 (01).wav", "happiness/h11 (3)b.wav"],
+    ),
+    "cafe": (
+        "CaFE_48k",
+        ["Colère/Fort/01-C-2-1.wav", "D‚go–t/Faible/12-D-1-6.wav", "Neutre/04-N-1-3.wav"],
+    ),
+    "demos": (
+        "DEMoS",
+        [
+            "DEMOS/PR_m_23_tri00a.wav",
+            "DEMOS/NP_f_61_gio02c.wav",
+            "DEMOS/NP_f_61_col05a.wav",
+            "NEU/m_07_neu01.wav",
+        ],
+    ),
+    "emomatch": (
+        "EmoMatchSpanishDB",
+        ["03_Alegria_02.WAV", "5/Ira__2.WAV", "50/Sorpresa_12.WAV", "49_Miedo_07.wav"],
+    ),
+    "eyase": (
+        "EYASE",
+        [
+            "AsserYassin/MAL_AsserYassin_ang_2646.wav",
+            "AsserYassin/MAL_AsserYassin_ang (12).wav",
+            "Menna/FEM_MennaShalaby_sad (3).wav",
+        ],
+    ),
+    "oreau": (
+        "OréauFR_02",
+        ["m/sessj/10a02Ja.wav", "f/sesst/33z04Tb.wav", "m/sessn/07a20Na.wav"],
+    ),
+    "shemo": ("ShEMO", ["male/M36S02.wav", "female/F21N05.wav", "female/F01A01.wav", "male/M02W11.wav"]),
+    "savee": (
+        "SAVEE",
+        [
+            "AudioData/DC/a01.wav",
+            "AudioData/DC/sa01.wav",
+            "AudioData/JE/a01.wav",
+            "KL_su15.wav",
+            "JK_n30.wav",
+        ],
+    ),
+    "turev-db": (
+        "TurEV-DB-master",
+        [
+            "Sound Source/Calm/1984_sk_eger.wav",
+            "Sound Source/Sad/7895_hl_kitap.wav",
+            "Sound Source/Angry/1157_kz_eger.wav",
+            "Sound Source/Happy/6783_mt_eger.wav",
+        ],
+    ),
+    "urdu": (
+        "URDU-Dataset-master",
+        [
+            "Neutral/SM20_F8_N012.wav",
+            "Angry/SF9_F3_A03.wav",
+            "Happy/SM1/SM1_F1_H06.wav",
+            "Sad/SM26_F20_S098.wav",
+        ],
+    ),
     "nemo": ("nEMO", ["samples/EB0_anger_1.wav", "samples/EB0_fear_1.wav", "samples/KS0_surprised_10.wav"]),
 }
 

@@ -13,16 +13,19 @@ from pipeline.labels import canonical
 from store.errors import ConfigurationError, CorpusError
 from store.records import Skipped
 from store.vocabulary import GENDERS
-from tests.pipeline.corpus_trees import CORPORA, NEMO_TABLE, PUBLISHED, small_corpus, tone
+from tests.pipeline.corpus_trees import AT_HAND, CORPORA, NEMO_TABLE, PUBLISHED, small_corpus, tone
 
 NAMES = [corpus.name for corpus in registered()]
 SOUND = {".wav", ".flac"}
 
 
-REAL = [corpus.name for corpus in registered() if not corpus.synthetic]
 LAYOUTS = [(name, "small") for name in NAMES] + [
-    (name, kind) for name in REAL for kind in ("real", "originals")
+    (name, kind) for name in AT_HAND for kind in ("real", "originals")
 ]
+WITHOUT_TEXTS = {"aesdd", "demos", "emomatch", "eyase", "oreau", "shemo", "savee", "urdu"}
+"""Their texts are unknown, or not shipped in a form that a file name leads to."""
+WITHOUT_ALL_GENDERS = {"aesdd", "emomatch", "turev-db"}
+LANGUAGES = {"ar", "cmn", "de", "el", "en", "es", "fa", "fr", "it", "pl", "ru", "th", "tr", "ur"}
 
 
 @pytest.fixture(params=LAYOUTS, ids="-".join)
@@ -69,7 +72,7 @@ def test_every_recording_becomes_one_item(laid_out: tuple[Corpus, Path]) -> None
     root = corpus.folder(parent)
     walked = [Path(folder) / name for folder, _, names in os.walk(root, followlinks=True) for name in names]
     items = items_of(corpus, root)
-    assert {root / item.path for item in items} == {path for path in walked if path.suffix in SOUND}
+    assert {root / item.path for item in items} == {path for path in walked if path.suffix.lower() in SOUND}
     assert len({item.stem for item in items}) == len(items) > 0
 
 
@@ -80,11 +83,12 @@ def test_items_are_complete(laid_out: tuple[Corpus, Path]) -> None:
         assert not Path(item.path).is_absolute()
         assert "\\" not in item.path
         assert item.speaker == item.speaker.strip() != ""
-        assert item.gender in GENDERS[:2]
-        assert canonical(corpus.name, item.emotion_label)
-        assert item.text
-        assert item.text == item.text.strip()
-        assert item.text_id
+        assert item.gender in GENDERS[: 3 if corpus.name in WITHOUT_ALL_GENDERS else 2]
+        assert canonical(corpus.name, item.emotion_label, corpus.labels)
+        if corpus.name not in WITHOUT_TEXTS:
+            assert item.text
+            assert item.text == item.text.strip()
+            assert item.text_id
 
 
 def test_one_text_id_has_one_text_and_one_speaker_one_gender(laid_out: tuple[Corpus, Path]) -> None:
@@ -104,7 +108,7 @@ def test_the_order_is_fixed(laid_out: tuple[Corpus, Path]) -> None:
 def test_corpora_say_what_they_are(name: str) -> None:
     corpus = corpus_by_name(name)
     assert corpus.name == name
-    assert corpus.language in {"de", "it", "en", "pl", "cmn"}
+    assert corpus.language in LANGUAGES
     assert corpus.licence
     assert corpus.synthetic == name.startswith("sample-")
 

@@ -55,10 +55,12 @@ def ids(result: Ingested) -> list[str]:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_each_recording_becomes_an_utterance(name: str, tmp_path: Path, cache: Path) -> None:
     result = ingest(corpus_by_name(name), small_corpus(name, tmp_path), cache)
-    stems = sorted(Path(path).stem for path in PUBLISHED[name][1])
-    assert ids(result) == [f"{name}/{stem}" for stem in stems]
+    inside = PUBLISHED[name][0].partition("/")[2]  # recordings may lie deeper than the corpus folder
+    assert sorted(row.path for row in result.utterances) == sorted(
+        f"{inside}/{path}".lstrip("/") for path in PUBLISHED[name][1]
+    )
     assert (result.corpus, result.quarantined, result.excluded) == (name, (), ())
-    assert (result.hashed, result.cached) == (len(stems), 0)
+    assert (result.hashed, result.cached) == (len(PUBLISHED[name][1]), 0)
 
 
 def test_an_utterance_says_what_name_table_and_file_say(root: Path, cache: Path) -> None:
@@ -335,16 +337,22 @@ def test_every_refusal_is_one_line(tmp_path: Path, cache: Path) -> None:
 class _Two:
     """A corpus that no folder layout is behind: ingest needs the protocol only."""
 
-    name, language, licence, synthetic = "emodb", "de", "none", True
+    name, language, licence, synthetic, labels = "emodb", "de", "none", True, None
 
     def folder(self, corpora: Path) -> Path:
         return corpora
 
     def items(self, root: Path) -> Iterator[CorpusItem | Skipped]:
         assert root.is_dir()
-        yield CorpusItem("b", "b.wav", "s", "unknown", "N", None, None, "session 1")
+        said = {"speaker": "s", "gender": "unknown", "language": "gsw", "licence": "its own"}
+        heard = {"N": 0.25, "T": 0.75}
+        yield CorpusItem(stem="b", path="b.wav", emotion_label="N", group="session 1", split="test", **said)
         yield Skipped(utterance="emodb/c", corpus="emodb", path="c.wav", stage="ingest", reason="no reason")
-        yield CorpusItem("a", "a.wav", "s", "unknown", "T", None, None, None)
+        yield Skipped(utterance="emodb/d", corpus="emodb", path="d.wav", stage="selection", reason="a rule")
+        yield CorpusItem(
+            stem="a", path="a.wav", speaker="s", gender="unknown", emotion_label="T", perceived=heard,
+            arousal=1.5, valence=2.5, dominance=3.5,
+        )  # fmt: skip
 
 
 def test_ingest_takes_any_corpus(tmp_path: Path, cache: Path) -> None:
@@ -356,6 +364,14 @@ def test_ingest_takes_any_corpus(tmp_path: Path, cache: Path) -> None:
         ("emodb/a", None, True), ("emodb/b", "session 1", True),
     ]  # fmt: skip
     assert [row.utterance for row in result.quarantined] == ["emodb/c"]
+    assert [row.utterance for row in result.excluded] == ["emodb/d"]
+    first, second = result.utterances
+    assert [(heard.emotion, heard.share) for heard in first.perceived] == [
+        ("sadness", 0.75), ("neutral", 0.25),
+    ]  # fmt: skip
+    assert (first.arousal, first.valence, first.dominance, first.split) == (1.5, 2.5, 3.5, None)
+    assert (first.language, first.licence) == ("de", "none")
+    assert (second.language, second.licence, second.split) == ("gsw", "its own", "test")
 
 
 # --------------------------------------------------------------------- the real corpora
