@@ -1,6 +1,6 @@
 """The door for readers: the features, labels and alignments of one committed snapshot."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +15,14 @@ from store.arrays import checksum, checksums, geometry, open_array, read_rows
 from store.catalogue import Commit, Store
 from store.entries import IndexRow
 from store.errors import StoreError
+from store.joined import Joined, Licence, join
+from store.labels import Labels
 from store.layout import index_path
+from store.lazy import whole_array
 from store.records import Alignment, FeatureSpec, Skipped, Utterance
 from store.runs import runs
 from store.specs import choose, in_order, load_spec
+from store.splits import Split
 from store.tables import read_records, read_table
 
 Key = tuple[str, str]
@@ -41,6 +45,7 @@ class FeatureStore:
         self.checked = checked
         self.specs = in_order(load_spec(store.layout, digest) for digest in commit.specs)
         self._opened: dict[Key, _Opened | None] = {}
+        self._checking: dict[Key, zarr.Array[Any]] = {}
 
     @classmethod
     def open(cls, uri: str | Path, snapshot: str | None = None, *, checked: bool = True) -> "FeatureStore":
@@ -55,6 +60,10 @@ class FeatureStore:
         """
         store = Store.open(uri)
         return cls(store, store.resolve(snapshot), checked)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process as the place and the commit; what is open here is opened anew there."""
+        return _reopened, (self.store.path, self.commit, self.checked)
 
     @property
     def snapshot_id(self) -> str:
@@ -108,15 +117,82 @@ class FeatureStore:
         opened = self._open(self._spec(spec), self.utterance(utterance_id).corpus)
         return opened is not None and utterance_id in opened.index
 
-    def read(self, spec: FeatureSpec | str, utterance_id: str, *, layer: int | None = None) -> NDArray[Any]:
+    def place(self, spec: FeatureSpec | str, utterance_id: str) -> IndexRow:
+        """Return where the rows of an utterance lie; StoreError if the snapshot has none."""
+        return self._row(self._spec(spec), self.utterance(utterance_id).corpus, utterance_id)
+
+    def read(
+        self,
+        spec: FeatureSpec | str,
+        utterance_id: str,
+        *,
+        layer: int | None = None,
+        rows: slice | None = None,
+    ) -> NDArray[Any]:
         """Return the rows of an utterance, (rows, *dims), or (rows, dim) of one layer (-1 is the last).
+
+        ``rows`` takes a slice of them, as of a list, and reads only the chunks it touches.
 
         Raises
         ------
         StoreError
             If the snapshot has no such rows or layer, or they are damaged.
         """
-        return self.read_many(spec, [utterance_id], layer=layer)[utterance_id]
+        if rows is None:
+            return self.read_many(spec, [utterance_id], layer=layer)[utterance_id]
+        chosen = self._spec(spec)
+        place = self.place(chosen, utterance_id)
+        first, last, step = rows.indices(place.length)
+        low, high = (first, last) if step > 0 else (last + 1, first + 1)
+        array = self._sliced(chosen, self.utterance(utterance_id).corpus)
+        block = read_rows(array, place.start + low, place.start + max(low, high), _layer(chosen, layer))
+        return block[::step]
+
+    def dataset(
+        self,
+        features: Sequence[str | FeatureSpec],
+        *,
+        labels: Labels = "hard",
+        split: Split | str | Path | None = None,
+        fold: int | None = None,
+        classes: Sequence[str] | None = None,
+        licence: Licence | None = None,
+        corpora: Collection[str] | None = None,
+        languages: Collection[str] | None = None,
+        layers: Mapping[str, int] | None = None,
+    ) -> Joined:
+        """Join features, labels and a split by utterance id; values are read when asked for.
+
+        Parameters
+        ----------
+        features
+            Names, digests or specs; a row has them all.
+        labels
+            ``hard``, ``soft``, ``perceived``, ``dimensions`` or one dimension; see `store.labels.Labels`.
+        split, fold
+            A split, its file, or ``official`` for the corpora's own; the fold may be left out if it has one.
+        classes
+            The emotions in use, in the order of class indices; those that occur for None.
+        licence
+            A licence, several, or a function that says whether the data under one may be used.
+        corpora, languages
+            Names, where not all are wanted.
+        layers
+            The layer in use of layered features, by name (-1 is the last).
+
+        Raises
+        ------
+        StoreError
+            If the snapshot has no such feature.
+        ConfigurationError
+            For a licence, corpus, language or kind of label that does not occur.
+        SplitError
+            If the split cannot be read, or its fold must be named.
+        """
+        return join(
+            self, features, labels=labels, split=split, fold=fold, classes=classes, licence=licence,
+            corpora=corpora, languages=languages, layers=layers,
+        )  # fmt: skip
 
     def read_many(
         self, spec: FeatureSpec | str, ids: Iterable[str], *, layer: int | None = None
@@ -166,6 +242,20 @@ class FeatureStore:
         array = self._known(chosen, corpus).array
         return da.from_array(array, chunks=geometry(chosen).shard, asarray=False)
 
+    def whole(self, spec: FeatureSpec | str, corpus: str, *, layer: int | None = None) -> da.Array:
+        """Return the rows of every utterance of a corpus, lazily, one behind the other as `index` lists them.
+
+        The shape is (rows, *dims), or (rows, dim) of one layer; there is no gap, so that the lengths of the
+        index say whose a row is. Blocks are checked as `read_many` checks.
+
+        Raises
+        ------
+        StoreError
+            If the snapshot has no such rows or layer.
+        """
+        chosen = self._spec(spec)
+        return whole_array(self, chosen, corpus, _layer(chosen, layer))
+
     def index(self, spec: FeatureSpec | str, corpus: str) -> pa.Table:
         """Return the columns utterance, start and length of a corpus, by utterance; StoreError if none."""
         chosen = self._spec(spec)
@@ -193,6 +283,16 @@ class FeatureStore:
         index = {row.utterance: row for row in read_records(path, IndexRow)}
         return _Opened(index, open_array(self.store.layout.array(spec.digest, corpus)))
 
+    def _sliced(self, spec: FeatureSpec, corpus: str) -> "zarr.Array[Any]":
+        """Return the array for parts of utterances: the index has no checksum of them, but each chunk has."""
+        array = self._known(spec, corpus).array
+        if not self.checked:
+            return array
+        key = (spec.digest, corpus)
+        if key not in self._checking:
+            self._checking[key] = open_array(self.store.layout.array(*key), checking=True)
+        return self._checking[key]
+
     def _known(self, spec: FeatureSpec, corpus: str) -> _Opened:
         opened = self._open(spec, corpus)
         if opened is None:
@@ -211,6 +311,10 @@ class FeatureStore:
             f"none in snapshot {self.snapshot_id[:12]}",
             "see what the build left out, and why",
         )
+
+
+def _reopened(path: Path, commit: Commit, checked: bool) -> FeatureStore:
+    return FeatureStore(Store.open(path), commit, checked)
 
 
 def _layer(spec: FeatureSpec, layer: int | None) -> int | None:
