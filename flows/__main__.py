@@ -112,6 +112,9 @@ def report_command(run_id: str | None, work: Path) -> None:
     type=FOLDER,
     help="Folder of the alignments for --aligner textgrid, or of hand labels that lie outside the corpus.",
 )
+@click.option("--tier", help="Name of the phone tier for --aligner textgrid; found by itself if left out.")
+@click.option("--mfa-model", type=FOLDER, help="Pretrained acoustic model (zip) for --aligner mfa.")
+@click.option("--mfa-dictionary", type=FOLDER, help="The dictionary of --mfa-model.")
 @click.option("--export", type=FOLDER, help="Write one row a phone to FILE.parquet or FILE.csv.")
 @click.option("--report", type=FOLDER, help="Write a page with pictures of the alignment to FILE.html.")
 @click.option("--utterance", "utterances", multiple=True, help="An utterance to draw; repeatable.")

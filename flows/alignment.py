@@ -33,6 +33,9 @@ class AlignRequest:
     corpora: Path | None
     aligner: str | None
     textgrids: Path | None
+    tier: str | None
+    mfa_model: Path | None
+    mfa_dictionary: Path | None
     export: Path | None
     report: Path | None
     utterances: tuple[str, ...]
@@ -108,6 +111,9 @@ def _configuration(request: AlignRequest) -> Configuration:
     build = {
         "aligners": {request.corpus: request.aligner} if request.aligner else None,
         "alignments": {request.corpus: str(request.textgrids)} if request.textgrids else None,
+        "tier": request.tier,
+        "mfa_models": {request.corpus: str(request.mfa_model)} if request.mfa_model else None,
+        "mfa_dictionaries": {request.corpus: str(request.mfa_dictionary)} if request.mfa_dictionary else None,
         "workers": request.workers,
         "retrain": request.retrain or None,
         "rehash": request.rehash or None,

@@ -1,6 +1,7 @@
 """What the commands that build features do: look for faults, give Prefect its home, run the flow, report."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,9 @@ from flows.cron import check_cron
 from flows.stages import Features
 from pipeline.corpora.corpus import corpus_by_name
 from store.digests import short
+
+FOLDERS_BY_CORPUS = ("alignments", "mfa_models", "mfa_dictionaries")
+"""Settings that name a place for each corpus."""
 
 
 def build_features(configuration: Configuration) -> None:
@@ -53,15 +57,17 @@ def resolved(configuration: Configuration) -> Configuration:
     encoder = configuration.build.encoder
     if Path(encoder).expanduser().is_dir():
         encoder = str(Path(encoder).expanduser().resolve())
-    folders = {corpus: str(Path(name).resolve()) for corpus, name in configuration.build.alignments.items()}
+    named = {key: _absolute(getattr(configuration.build, key)) for key in FOLDERS_BY_CORPUS}
     mirror = stages.model_mirror(configuration.build.mirror)
     folder = str(mirror.expanduser().resolve()) if mirror else None
-    build = configuration.build.model_copy(
-        update={"encoder": encoder, "mirror": folder, "alignments": folders}
-    )
+    build = configuration.build.model_copy(update={"encoder": encoder, "mirror": folder, **named})
     return configuration.model_copy(
         update={"work": configuration.work.resolve(), "corpora": corpora, "build": build}
     )
+
+
+def _absolute(places: Mapping[str, str]) -> dict[str, str]:
+    return {corpus: str(Path(place).expanduser().resolve()) for corpus, place in places.items()}
 
 
 def say_features(features: Features) -> None:

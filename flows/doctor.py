@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline import espeak
-from store.errors import PhonanchorError
+from pipeline.aligners.mfa_program import find_mfa
+from store.errors import AlignmentError, PhonanchorError
 from store.settings import variable
 
 PACKAGES = (
@@ -33,7 +34,7 @@ def examine(work: Path) -> tuple[Finding, ...]:
     findings += [_package(name) for name in PACKAGES]
     findings += [
         Finding("espeak-ng", *_tried(espeak.version)),
-        Finding("mfa", shutil.which("mfa") or "not found: --aligner mfa needs the conda environment", True),
+        Finding("mfa", _mfa(), True),
         Finding("processors", f"{len(os.sched_getaffinity(0))} usable", True),
         Finding("gpu", *_tried(_gpu)),
         _disk(work),
@@ -56,6 +57,15 @@ def _tried(look: Callable[[], str]) -> tuple[str, bool]:
         return look(), True
     except (PhonanchorError, ImportError, OSError) as error:
         return str(error), False
+
+
+def _mfa() -> str:
+    """Return version and place of the aligner that is optional, or what is wrong and what to do."""
+    try:
+        program = find_mfa()
+    except AlignmentError as error:
+        return f"{error.found}: {error.remedy}"
+    return f"{program.version} at {program.path}"
 
 
 def _gpu() -> str:

@@ -16,6 +16,7 @@ from flows.progress import Report
 from pipeline import audio
 from pipeline.align import AlignedCorpus, align, check_aligner, hand_labels
 from pipeline.aligners.aligner import Load
+from pipeline.aligners.mfa import MfaModel, given_model
 from pipeline.build import BuildInputs, rebuild
 from pipeline.corpora.corpus import Corpus, corpus_by_name
 from pipeline.ingest import Ingested, ingest
@@ -190,6 +191,8 @@ def align_corpus(
         aligner=aligner,
         retrain=build.retrain,
         textgrids=alignment_folder(configuration, corpus, aligner),
+        tier=build.tier,
+        mfa_model=given_mfa(configuration, corpus.name),
         workers=build.workers,
         gate=build.thresholds(),
         progress=_named(progress, f"align {ingested.corpus}"),
@@ -204,11 +207,27 @@ def alignment_folder(configuration: Configuration, corpus: Corpus, aligner: str)
     return hand_labels(corpus_folder(configuration, corpus)) if aligner == "hand" else None
 
 
+def given_mfa(configuration: Configuration, corpus: str) -> MfaModel | None:
+    """Return the model and dictionary that the settings name for a corpus, None where they name neither."""
+    build = configuration.build
+    model, dictionary = build.mfa_models.get(corpus), build.mfa_dictionaries.get(corpus)
+    if model is None and dictionary is None:
+        return None
+    if model is None or dictionary is None:
+        raise ConfigurationError(
+            f"an MFA model and its dictionary for {corpus}",
+            "only one of the two",
+            "name both, in mfa_models and mfa_dictionaries of [build]",
+        )
+    return given_model(Path(model).expanduser(), Path(dictionary).expanduser())
+
+
 def check_aligners(configuration: Configuration) -> None:
     """Raise `ConfigurationError` where the settings name an aligner or a corpus that there is not."""
     build = configuration.build
-    for corpus in (*build.aligners, *build.alignments):
+    for corpus in (*build.aligners, *build.alignments, *build.mfa_models, *build.mfa_dictionaries):
         corpus_by_name(corpus)
+        given_mfa(configuration, corpus)
     for aligner in (build.aligner, *build.aligners.values()):
         check_aligner(aligner)
 

@@ -51,8 +51,9 @@ class AlignedCorpus:
 
 def align(
     store: AlignmentStore, corpus: str, utterances: Sequence[Utterance], load: Load, *,
-    aligner: str = "embedded", retrain: bool = False, textgrids: Path | None = None, workers: int = 0,
-    gate: Gate | None = None, progress: Progress | None = None,
+    aligner: str = "embedded", retrain: bool = False, textgrids: Path | None = None, tier: str | None = None,
+    mfa_model: MfaModel | None = None, workers: int = 0, gate: Gate | None = None,
+    progress: Progress | None = None,
 ) -> AlignedCorpus:  # fmt: skip
     """Return phones with times for every utterance of a corpus that can be aligned.
 
@@ -70,6 +71,10 @@ def align(
     textgrids
         The folder of the files for ``aligner="textgrid"``, or of the `.lablaut` files for ``"hand"``
         (see `hand_labels`).
+    tier
+        Name of the phone tier for ``aligner="textgrid"``; None finds it.
+    mfa_model
+        A pretrained model with its dictionary for ``aligner="mfa"``; None trains one on the corpus.
     workers, progress
         Parallel jobs (threads); a callable that is told (stage, done, total).
     gate
@@ -83,7 +88,9 @@ def align(
         If there is no such aligner.
     """
     check_aligner(aligner)
-    order = _Order(store, corpus, utterances, load, retrain, textgrids, workers, gate, progress)
+    order = _Order(
+        store, corpus, utterances, load, retrain, textgrids, tier, mfa_model, workers, gate, progress
+    )
     return _run(
         {"embedded": _embedded, "mfa": _mfa, "textgrid": _textgrid, "hand": _hand}[aligner](order), order
     )
@@ -110,6 +117,8 @@ class _Order:
     load: Load
     retrain: bool
     textgrids: Path | None
+    tier: str | None
+    mfa_model: MfaModel | None
     workers: int
     gate: Gate | None
     progress: Progress | None
@@ -163,8 +172,10 @@ def _embedded(order: _Order) -> Aligner:
 
 
 def _mfa(order: _Order) -> Aligner:
-    """Return MFA with the corpus's model, trained now by `mfa train` if there is none."""
+    """Return MFA with the given model, or the corpus's, trained now by `mfa train` if there is none."""
     program = find_mfa()
+    if order.mfa_model is not None:
+        return MfaAligner(order.mfa_model, order.utterances, program=program, workers=order.workers)
     name = f"mfa-{order.corpus}"
     model = None if order.retrain else order.store.latest_model(name)
     if model is not None:
@@ -176,7 +187,7 @@ def _mfa(order: _Order) -> Aligner:
 
 
 def _textgrid(order: _Order) -> Aligner:
-    return ImportedAligner(_folder(order, "textgrid"))
+    return ImportedAligner(_folder(order, "textgrid"), tier=order.tier)
 
 
 def _hand(order: _Order) -> Aligner:

@@ -51,6 +51,15 @@ class BuildSettings(BaseModel):
     alignments: dict[str, str] = Field(default_factory=dict)
     """Folder of the alignments made elsewhere, by corpus; hand labels are looked for in the corpus itself."""
 
+    tier: str | None = None
+    """Name of the phone tier in alignments made elsewhere; None finds it by its name or its labels."""
+
+    mfa_models: dict[str, str] = Field(default_factory=dict)
+    """Acoustic model (zip) of the Montreal Forced Aligner by corpus; without one, `mfa train` makes it."""
+
+    mfa_dictionaries: dict[str, str] = Field(default_factory=dict)
+    """Pronunciation dictionary that belongs to each of ``mfa_models``, by corpus."""
+
     gate: bool = True
     """Leave out utterances whose alignment cannot be right, with the reason; see `pipeline.gate`."""
 

@@ -25,8 +25,11 @@ class Aligner(Protocol):
     name: str
     identity: str
     """Digest of the aligner, its parameters and its trained model."""
-    notes: tuple[str, ...]
-    """What a user should know of how far these times can be trusted, in one line each."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how far these times can be trusted, in one line each."""
+        ...
 
     def key(self, utterance: Utterance) -> str:
         """Return the digest of everything that the utterance's alignment depends on."""

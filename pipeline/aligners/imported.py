@@ -1,4 +1,4 @@
-"""Alignments made elsewhere: TextGrid, MFA JSON and MFA CSV files, one for each recording."""
+"""Alignments made elsewhere: TextGrid, MFA JSON and CSV, Sphinx phseg; one file for each recording."""
 
 import csv
 import hashlib
@@ -18,9 +18,12 @@ from store.errors import AlignmentError, AudioError
 from store.records import Alignment, PhoneInterval, Skipped, Utterance
 from store.vocabulary import COMMON_RATE
 
-SUFFIXES = (".textgrid", ".json", ".csv")
+SUFFIXES = (".textgrid", ".json", ".csv", ".phseg")
 PHONE_TIERS = ("phones", "phone", "mau", "segments", "segment", "phonemes", "phoneme", "ipa", "phons")
 """Names of a phone tier, in lower case, the surest first; MFA writes ``phones`` or ``<speaker> - phones``."""
+
+LONGEST_PHONE = 4
+"""Letters and marks of the longest phone; longer labels of IPA letters are words."""
 
 _REPORT = "alignment_analysis"
 
@@ -75,17 +78,20 @@ class ImportedAligner(FileAligner):
     name = "textgrid"
     notes: tuple[str, ...] = ()
 
-    def __init__(self, folder: Path, *, phone_set: str | None = None) -> None:
+    def __init__(self, folder: Path, *, phone_set: str | None = None, tier: str | None = None) -> None:
         if not folder.is_dir():
             raise AlignmentError(
                 "a folder of alignments", f"no folder {folder}", "pass the folder of TextGrids"
             )
         self._files = _by_stem(folder)
         if not self._files:
-            raise AlignmentError("TextGrid, JSON or CSV files", f"none in {folder}", "pass another folder")
-        self._folder = folder
-        self.phone_set = phone_set or guess_phone_set(self._files)
-        self.identity = digest({"aligner": self.name, "version": 1, "phone_set": self.phone_set})
+            raise AlignmentError(
+                "TextGrid, JSON, CSV or phseg files", f"none in {folder}", "pass another folder"
+            )
+        self._folder, self._tier = folder, tier
+        self.phone_set = phone_set or guess_phone_set(self._files, tier)
+        named = {"tier": tier} if tier else {}
+        self.identity = digest({"aligner": self.name, "version": 1, "phone_set": self.phone_set, **named})
 
     def find(self, utterance: Utterance) -> Path | None:
         """Return the file of an utterance: of several with its name, the one beside which its path ends."""
@@ -101,10 +107,13 @@ class ImportedAligner(FileAligner):
     def _one(self, utterance: Utterance, load: Load) -> Alignment | Skipped:
         path = self.find(utterance)
         if path is None:
-            return skipped(utterance, "no TextGrid (nor JSON nor CSV) of this name")
-        tier = phone_tier(read_tiers(path), utterance.speaker)
+            return skipped(utterance, "no TextGrid (nor JSON, CSV or phseg) of this name")
+        tiers = read_tiers(path)
+        tier = phone_tier(tiers, utterance.speaker, self._tier)
         if tier is None:
-            return skipped(utterance, f"no phone tier in {path.name}")
+            wanted = f"tier {self._tier}" if self._tier else "phone tier"
+            there = ", ".join(tier.name for tier in tiers)[:80] or "none"
+            return skipped(utterance, f"no {wanted} in {path.name} (tiers: {there})")
         return imported_alignment(utterance, tier, len(load(utterance)), self)
 
 
@@ -136,16 +145,61 @@ def read_tiers(path: Path) -> tuple[Tier, ...]:
     if suffix == ".textgrid":
         return read_textgrid(path)
     try:
+        if suffix == ".phseg":
+            return (Tier("phones", checked(path, list(sphinx_intervals(path.read_text("utf-8"))))),)
         return _read_json(path) if suffix == ".json" else _read_csv(path)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         found = f"{type(error).__name__} ({error}) in {path.name}"
-        raise AlignmentError("an alignment as MFA writes it", found, "write it again") from error
+        raise AlignmentError("an alignment as MFA or Sphinx writes it", found, "write it again") from error
 
 
-def phone_tier(tiers: Sequence[Tier], speaker: str = "") -> Tier | None:
-    """Return the tier of phones: the speaker's own where each has one, else the first by `PHONE_TIERS`."""
+def sphinx_intervals(text: str) -> Iterator[Interval]:
+    """Yield the phones of a Sphinx ``phseg`` file, as IEMOCAP's ForcedAlignment folders hold them.
+
+    A line is first frame, last frame (inclusive, 10 ms each), score and phone, the latter with its neighbours
+    and its place in the word behind it; heading and total are no such lines.
+    """
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) >= 4 and fields[0].isdigit() and fields[1].isdigit():
+            label = "" if fields[3].startswith("+") else fields[3]
+            yield Interval(int(fields[0]) / 100, (int(fields[1]) + 1) / 100, label)
+
+
+def phone_tier(tiers: Sequence[Tier], speaker: str = "", name: str | None = None) -> Tier | None:
+    """Return the tier of phones: the speaker's own where each has one, else the first by `PHONE_TIERS`.
+
+    With ``name``, it is the tier called so; where no name tells, it is the only one whose labels are all
+    phones (single IPA or ARPABET symbols).
+    """
+    return _named_tier(tiers, speaker, (name.lower(),) if name else PHONE_TIERS) or (
+        None if name else _tier_by_labels(tiers)
+    )
+
+
+def _tier_by_labels(tiers: Sequence[Tier]) -> Tier | None:
+    found = [tier for tier in tiers if _labels(tier) and phone_set_of_labels(_labels(tier)) is not None]
+    return found[0] if len(found) == 1 else None
+
+
+def _labels(tier: Tier) -> set[str]:
+    return {item.label for item in tier.intervals if item.label.strip().lower() not in SILENT_MARKS}
+
+
+def phone_set_of_labels(labels: set[str]) -> str | None:
+    """Return the first of ``arpabet`` and ``mfa`` that has all the labels, None where neither has."""
+    for phone_set in ("arpabet", "mfa"):
+        try:
+            if all(len(to_ipa(label, phone_set)) <= LONGEST_PHONE for label in labels):
+                return phone_set
+        except AlignmentError:
+            continue
+    return None
+
+
+def _named_tier(tiers: Sequence[Tier], speaker: str, wanted_names: Sequence[str]) -> Tier | None:
     names = {tier.name.lower().strip(): tier for tier in reversed(tiers)}
-    for wanted in PHONE_TIERS:
+    for wanted in wanted_names:
         own = names.get(f"{speaker.lower()} - {wanted}") or names.get(wanted)
         if own:
             return own
@@ -155,23 +209,16 @@ def phone_tier(tiers: Sequence[Tier], speaker: str = "") -> Tier | None:
     return None
 
 
-def guess_phone_set(files: dict[str, list[Path]]) -> str:
+def guess_phone_set(files: dict[str, list[Path]], tier: str | None = None) -> str:
     """Return ``arpabet`` if every label of the first readable files is ARPABET, else ``mfa`` (IPA)."""
     labels: set[str] = set()
     for path in [path for paths in files.values() for path in paths][:20]:
         try:
-            tier = phone_tier(read_tiers(path))
+            found = phone_tier(read_tiers(path), name=tier)
         except AlignmentError:
             continue  # `align` reports it
-        labels |= (
-            {item.label for item in tier.intervals if item.label.lower() not in SILENT_MARKS}
-            if tier
-            else set()
-        )
-    try:
-        return "arpabet" if labels and all(to_ipa(label, "arpabet") for label in labels) else "mfa"
-    except AlignmentError:
-        return "mfa"
+        labels |= _labels(found) if found else set()
+    return (phone_set_of_labels(labels) if labels else None) or "mfa"
 
 
 def _read_json(path: Path) -> tuple[Tier, ...]:

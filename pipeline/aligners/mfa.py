@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.aligners.aligner import Load, Progress, alignment_key, skipped
-from pipeline.aligners.imported import imported_alignment, phone_tier
+from pipeline.aligners.imported import imported_alignment, phone_set_of_labels, phone_tier
 from pipeline.aligners.mfa_corpus import Lexicon, StagedCorpus, missing_reason, stage
 from pipeline.aligners.mfa_program import MfaProgram, find_mfa
 from pipeline.aligners.pronunciation import require_languages
 from pipeline.aligners.textgrid import read_textgrid
+from pipeline.phones import SILENT_MARKS
 from store.digests import digest
 from store.errors import AlignmentError
 from store.records import Alignment, Skipped, Utterance
 
 VERSION = 1
 _UNKNOWN = "spn"
+_ZIP = b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,48 @@ class MfaModel:
     dictionary: bytes | None = None
 
 
+def given_model(acoustic: Path, dictionary: Path) -> MfaModel:
+    """Return a pretrained model and its dictionary.
+
+    Raises
+    ------
+    AlignmentError
+        If a file cannot be read, the model is no zip, or the dictionary holds no pronunciation (MFA itself
+        ends well with an empty one).
+    """
+    contents = []
+    for path in (acoustic, dictionary):
+        try:
+            contents.append(path.read_bytes())
+        except OSError as error:
+            raise AlignmentError(
+                f"the file {path}", error.strerror or "none", "name a model and its dictionary"
+            ) from error
+    if not contents[0].startswith(_ZIP):
+        raise AlignmentError("an acoustic model of MFA (zip)", f"{acoustic}", "name the .zip file")
+    if not _pronounced(contents[1]):
+        raise AlignmentError(
+            "a dictionary of words and phones", f"none in {dictionary}", "name the dictionary of the model"
+        )
+    return MfaModel(*contents)
+
+
+def phone_set_of(dictionary: bytes | None) -> str:
+    """Return the phone set of a dictionary: ``arpabet`` if all its phones are, else ``mfa`` (IPA)."""
+    phones = {phone for phone in _pronounced(dictionary or b"") if phone.lower() not in SILENT_MARKS}
+    return (phone_set_of_labels(phones) if phones else None) or "mfa"
+
+
+def _pronounced(dictionary: bytes) -> set[str]:
+    """Return the phones of a dictionary: what follows the word and, if there are any, its probabilities."""
+    entries = (line.split() for line in dictionary.decode("utf-8-sig", errors="replace").splitlines())
+    return {part for entry in entries for part in entry[1:] if not part.replace(".", "", 1).isdigit()}
+
+
 class MfaAligner:
     """Aligns with `mfa align`, a whole speaker at a time: one new file aligns all files of its speaker."""
 
     name = "mfa"
-    notes: tuple[str, ...] = ()
 
     def __init__(
         self, model: MfaModel, utterances: Sequence[Utterance], *, program: MfaProgram | None = None,
@@ -44,7 +83,8 @@ class MfaAligner:
     ) -> None:  # fmt: skip
         self._program = program or find_mfa()
         self._model, self._workers = model, workers
-        self.phone_set = "mfa"
+        self.phone_set = phone_set_of(model.dictionary)
+        self._unknown: set[str] = set()
         self.identity = digest({
             "aligner": self.name, "version": VERSION, "mfa": self._program.version,
             "model": hashlib.sha256(model.acoustic).hexdigest(),
@@ -53,6 +93,12 @@ class MfaAligner:
         self._by_speaker: dict[str, list[Utterance]] = defaultdict(list)
         for utterance in sorted(utterances, key=lambda u: u.id):
             self._by_speaker[utterance.speaker_key].append(utterance)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many utterances hold words that the given dictionary lacks: their phones count as silence."""
+        count = len(self._unknown)
+        return (f"words that the dictionary lacks (spn) in {count} utterances, as silence",) if count else ()
 
     def key(self, utterance: Utterance) -> str:
         """Return the alignment's key; it holds all recordings of the speaker, since MFA adapts to them."""
@@ -107,10 +153,12 @@ class MfaAligner:
             return skipped(utterance, str(error))
         if tier is None:
             return skipped(utterance, "no phone tier in MFA's TextGrid")
-        if any(item.label == _UNKNOWN for item in tier.intervals) and not self._model.dictionary:
-            return skipped(
-                utterance, "a phone that the trained MFA model does not know: train with --retrain"
-            )
+        if any(item.label == _UNKNOWN for item in tier.intervals):
+            if not self._model.dictionary:
+                return skipped(
+                    utterance, "a phone that the trained MFA model does not know: train with --retrain"
+                )
+            self._unknown.add(utterance.id)
         return imported_alignment(utterance, tier, len(load(utterance)), self)
 
 

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.align import AlignedCorpus, align
-from pipeline.aligners.mfa import MfaAligner, MfaModel, train_mfa
+from pipeline.aligners.mfa import MfaAligner, MfaModel, given_model, phone_set_of, train_mfa
 from pipeline.aligners.mfa_program import find_mfa
 from store.errors import AlignmentError, AudioError
 from store.records import Alignment, Skipped, Utterance
@@ -155,6 +155,45 @@ def test_a_given_model_comes_with_its_dictionary_and_sees_the_text(log: Path) ->
     assert list(runs(log)[0]["files"].values()) == ["Guten Abend.\n"]
     other = MfaAligner(replace(model, dictionary=b"guten\tt\n"), [])
     assert other.identity != aligner.identity
+
+
+def test_words_outside_a_given_dictionary_are_counted(log: Path) -> None:
+    model = MfaModel(json.dumps(["ɡ", "uː", "t"]).encode(), "guten\tɡ uː t\n".encode())
+    rows = [make("one", "Guten"), make("two", "Guten Morgen")]
+    result = align(MemoryStore(), "toy", rows, load, aligner="mfa", mfa_model=model)
+    assert [len(item.phones) for item in result.alignments] == [3, 3]
+    assert result.notes[0] == "words that the dictionary lacks (spn) in 1 utterances, as silence"
+    assert [entry["arguments"][0] for entry in runs(log)] == ["align"]  # nothing is trained
+
+
+@pytest.mark.parametrize(
+    ("dictionary", "phone_set"),
+    [
+        ("good\t0.99\t0.1\t1.2\t0.8\tG UH1 D\nday D EY1\n", "arpabet"),
+        ("好\tx aw˨˩˦\n", "mfa"),
+        (None, "mfa"),
+    ],
+)
+def test_the_phone_set_is_that_of_the_dictionary(dictionary: str | None, phone_set: str) -> None:
+    assert phone_set_of(dictionary.encode() if dictionary else None) == phone_set
+
+
+@pytest.mark.parametrize(
+    ("model", "dictionary", "match"),
+    [
+        (b"PK\x03\x04", b"", "a dictionary of words and phones"),
+        (b"text", b"a\tb\n", "an acoustic model of MFA"),
+        (None, b"a\tb\n", "No such file"),
+    ],
+)
+def test_a_given_model_that_cannot_serve_is_refused_before_mfa_runs(
+    tmp_path: Path, model: bytes | None, dictionary: bytes, match: str
+) -> None:
+    if model is not None:
+        (tmp_path / "m.zip").write_bytes(model)
+    (tmp_path / "d.dict").write_bytes(dictionary)
+    with pytest.raises(AlignmentError, match=match):
+        given_model(tmp_path / "m.zip", tmp_path / "d.dict")
 
 
 def test_nothing_usable_runs_no_program(log: Path) -> None:

@@ -89,7 +89,7 @@ def test_a_file_of_two_speakers_gives_each_his_own(form: str) -> None:
 def test_what_mfa_could_not_align_is_a_row_with_a_reason() -> None:
     row = only(GOLDEN / "csv", make("bob_too_long", "bob"))
     assert isinstance(row, Skipped)
-    assert row.reason == "no TextGrid (nor JSON nor CSV) of this name"
+    assert row.reason == "no TextGrid (nor JSON, CSV or phseg) of this name"
     assert row.stage == "align"
 
 
@@ -220,3 +220,57 @@ def test_tiling_covers_the_recording_exactly_once(rows: list[tuple[int, int, str
     assert result[-1].stop == n_samples
     assert all(a.stop == b.start and a.start < a.stop for a, b in pairwise(result))
     assert not any(a.phone == b.phone == "" for a, b in pairwise(result))
+
+
+PHSEG = """\t SFrm  EFrm    SegAScr Phone
+\t    0    11     -52231 SIL
+\t   12    19    -229083 HH SIL AW b
+\t   20    41    -229083 AW HH SIL e
+\t   42    50     -52231 ++NOISE++
+ Total score:     -562628
+"""
+
+
+def test_sphinx_files_of_iemocap_are_read(tmp_path: Path) -> None:
+    (tmp_path / "Ses01F_impro01_F000.phseg").write_text(PHSEG)
+    found = only(tmp_path, make("Ses01F_impro01_F000", "x"))
+    assert isinstance(found, Alignment)
+    spoken = [(item.phone, item.vowel, item.start, item.stop) for item in found.phones]
+    assert spoken == [("h", None, 1920, 3200), ("aʊ", "aU", 3200, 6720)]
+
+
+def praat(*tiers: tuple[str, list[tuple[float, float, str]]]) -> str:
+    body = "".join(
+        f'"IntervalTier"\n"{name}"\n0\n1\n{len(rows)}\n' + "".join(f'{a}\n{b}\n"{c}"\n' for a, b, c in rows)
+        for name, rows in tiers
+    )
+    return f'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n1\n<exists>\n{len(tiers)}\n{body}'
+
+
+WORDS = ("Wort", [(0.0, 1.0, "guten")])
+SOUNDS = ("Laute", [(0.0, 0.3, "ɡ"), (0.3, 0.6, "uː"), (0.6, 1.0, "t")])
+
+
+def test_a_tier_of_any_name_is_found_by_its_labels(tmp_path: Path) -> None:
+    (tmp_path / "a.TextGrid").write_text(praat(WORDS, SOUNDS), encoding="utf-8")
+    assert phones(only(tmp_path, make("a", "x"))) == ["ɡ", "uː", "t"]
+
+
+def test_a_named_tier_is_taken_and_a_wrong_name_lists_what_is_there(tmp_path: Path) -> None:
+    other = ("phones", [(0.0, 1.0, "a")])
+    (tmp_path / "a.TextGrid").write_text(praat(WORDS, SOUNDS, other), encoding="utf-8")
+    assert phones(only(tmp_path, make("a", "x"))) == ["a"]
+    (row,) = ImportedAligner(tmp_path, tier="Laute").align([make("a", "x")], load)
+    assert phones(row) == ["ɡ", "uː", "t"]
+    (row,) = ImportedAligner(tmp_path, tier="Segmente").align([make("a", "x")], load)
+    assert isinstance(row, Skipped)
+    assert row.reason == "no tier Segmente in a.TextGrid (tiers: Wort, Laute, phones)"
+    assert ImportedAligner(tmp_path, tier="Laute").identity != ImportedAligner(tmp_path).identity
+
+
+def test_two_tiers_that_could_be_phones_are_not_guessed_between(tmp_path: Path) -> None:
+    again = ("zwei", SOUNDS[1])
+    (tmp_path / "a.TextGrid").write_text(praat(SOUNDS, again), encoding="utf-8")
+    row = only(tmp_path, make("a", "x"))
+    assert isinstance(row, Skipped)
+    assert "no phone tier" in row.reason
