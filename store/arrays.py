@@ -1,6 +1,7 @@
 """Ragged rows of one (spec, corpus) in one sharded Zarr v3 array, read and written through `zarrs`."""
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -11,16 +12,22 @@ from zlib import crc32
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from obstore.exceptions import BaseError
 from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.storage import ObjectStore, StorePath
 
 from store.atomic import remove_folder, sync, temporary_beside, unwritable, write_bytes
 from store.digests import digest
 from store.errors import StoreError
+from store.objects import SCHEME, ObjectPath, asking, place
 from store.records import FeatureSpec
 
 FAST_PIPELINE = "zarrs.ZarrsCodecPipeline"
 CHECKING_PIPELINE = "zarr.core.codec_pipeline.BatchedCodecPipeline"
 """zarr-python's own, which checks the checksum of every chunk inside a shard; zarrs 0.2.3 does not."""
+
+RECONSTRUCTED = "Successfully reconstructed a store defined in another Python module"
+"""What zarrs warns of when it opens obstore's client for itself, with connections of its own."""
 
 CHUNK_BYTES = 128 * 1024
 SHARD_BYTES = 4 * 1024 * 1024
@@ -87,6 +94,11 @@ def _power_below(number: int) -> int:
     return 1 << (max(number, 1).bit_length() - 1)
 
 
+def _location(path: Path) -> str | StorePath:
+    """Return what zarr finds an array by."""
+    return StorePath(ObjectStore(path.client), path.key) if isinstance(path, ObjectPath) else str(path)
+
+
 def create_array(path: Path, spec: FeatureSpec) -> None:
     """Create the empty array of a spec.
 
@@ -99,17 +111,18 @@ def create_array(path: Path, spec: FeatureSpec) -> None:
         Crc32cCodec(),
     ]
     try:
-        zarr.create_array(
-            str(path),
-            shape=(0, *spec.dims),
-            chunks=cut.chunk,
-            shards=cut.shard,
-            dtype=cut.dtype,
-            compressors=compressors,
-            fill_value=float("nan"),
-            dimension_names=names,
-            attributes={"spec": spec.digest, "name": spec.name},
-        )
+        with asking(path):
+            zarr.create_array(
+                _location(path),
+                shape=(0, *spec.dims),
+                chunks=cut.chunk,
+                shards=cut.shard,
+                dtype=cut.dtype,
+                compressors=compressors,
+                fill_value=float("nan"),
+                dimension_names=names,
+                attributes={"spec": spec.digest, "name": spec.name},
+            )
     except OSError as error:
         raise unwritable(path, error) from error
 
@@ -124,8 +137,9 @@ def open_array(path: Path, *, mode: str = "r", checking: bool = False) -> "zarr.
     """
     pipeline = CHECKING_PIPELINE if checking else FAST_PIPELINE
     try:
-        with zarr.config.set({"codec_pipeline.path": pipeline}):
-            return zarr.open_array(str(path), mode=mode)
+        with zarr.config.set({"codec_pipeline.path": pipeline}), warnings.catch_warnings(), asking(path):
+            warnings.filterwarnings("ignore", message=RECONSTRUCTED, category=RuntimeWarning)
+            return zarr.open_array(_location(path), mode=mode)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"a Zarr array in {path}", f"{type(error).__name__}: {error}", "run verify, then restore it"
@@ -136,7 +150,8 @@ def grow_array(path: Path, rows: int) -> None:
     """Resize an array to ``rows`` rows; only the process that holds the writer's lock may do so."""
     try:
         array = open_array(path, mode="r+")
-        array.resize((rows, *array.shape[1:]))
+        with asking(path):
+            array.resize((rows, *array.shape[1:]))
     except OSError as error:
         raise unwritable(path, error) from error
 
@@ -230,11 +245,13 @@ def write_rows(path: Path, cut: Geometry, start: int, blocks: Sequence[Array]) -
         array[start:stop] = whole
         return tuple(_flushed(path, name) for name in shard_names(cut, start, rows) if (path / name).exists())
     except (OSError, RuntimeError) as error:
+        _check_reachable(array)
         raise unwritable(path, error) from error
 
 
 def _flushed(path: Path, name: str) -> tuple[str, int]:
-    sync(path / name)
+    if not isinstance(path, ObjectPath):
+        sync(path / name)
     return name, (path / name).stat().st_size
 
 
@@ -255,7 +272,15 @@ def read_rows(array: "zarr.Array[Any]", start: int, stop: int, layer: int | None
     """
     try:
         part = array[start:stop] if layer is None else array[start:stop, layer]
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, BaseError) as error:
+        _check_reachable(array)
         where = f"rows {start} to {stop} of {array.store_path}"
         raise StoreError(f"whole chunks in {where}", str(error)[:200], "run verify") from error
     return np.asarray(part)
+
+
+def _check_reachable(array: "zarr.Array[Any]") -> None:
+    """Raise `ObjectStoreError` where an array's server does not answer: its values are not damaged then."""
+    store = array.store_path.store
+    if isinstance(store, ObjectStore):
+        place(f"{SCHEME}{store.store.config['bucket']}/{array.path}").exists()

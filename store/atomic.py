@@ -11,6 +11,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from store.errors import StoreError
+from store.leases import Held, leased
+from store.objects import ObjectPath
 
 TEMPORARY = ".tmp-"
 """Prefix of names that are not complete yet; readers pass over them."""
@@ -24,11 +26,16 @@ def temporary_beside(path: Path) -> Path:
 def write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` beside ``path``, flush it to the disk and rename it; parent folders are made.
 
+    An object is put, which is one step by itself.
+
     Raises
     ------
     StoreError
         If the file cannot be written; nothing is left beside.
     """
+    if isinstance(path, ObjectPath):
+        path.write_bytes(data)
+        return
     temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +80,10 @@ def replace_folder(temporary: Path, final: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Take a folder out of sight in one step, then delete it."""
+    """Take a folder out of sight in one step, then delete it; of objects, first those that vouch for it."""
+    if isinstance(path, ObjectPath):
+        path.remove_tree()
+        return
     aside = temporary_beside(path)
     try:
         os.rename(path, aside)
@@ -102,6 +112,8 @@ def unwritable(path: Path, error: Exception) -> StoreError:
 def file_digest(path: Path) -> str | None:
     """Return the SHA-256 of a file's bytes, or None if it cannot be read."""
     try:
+        if isinstance(path, ObjectPath):
+            return hashlib.sha256(path.read_bytes()).hexdigest()
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
@@ -109,14 +121,21 @@ def file_digest(path: Path) -> str | None:
 
 
 @contextmanager
-def exclusive_lock(path: Path) -> Iterator[None]:
+def exclusive_lock(path: Path) -> Iterator[Held]:
     """Hold the lock file ``path``; the operating system releases it when the process ends, however it ends.
+
+    On an object store the lock is a lease (see `store.leases`), which may be lost to another writer: what is
+    yielded raises then; call it before a commit.
 
     Raises
     ------
     StoreError
         At once, if another writer holds it, naming its process; or if the file cannot be written.
     """
+    if isinstance(path, ObjectPath):
+        with leased(path) as held:
+            yield held
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -126,9 +145,13 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         _acquire(descriptor, path)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        yield
+        yield _always
     finally:
         os.close(descriptor)
+
+
+def _always() -> None:
+    """The system takes no lock away from a process that lives."""
 
 
 def _acquire(descriptor: int, path: Path) -> None:
@@ -151,14 +174,20 @@ def _discard(path: Path) -> None:
 
 
 @contextmanager
-def folder_aside(final: Path) -> Iterator[Path]:
+def folder_aside(final: Path, *, renew: bool = False) -> Iterator[Path]:
     """Yield a fresh folder that becomes ``final`` in one step at the end, or vanishes if an error comes up.
+
+    A ``final`` that exists is kept, or replaced to ``renew`` it. Objects cannot be renamed: there ``final``
+    itself is yielded, and what vouches for the rest has to be written last.
 
     Raises
     ------
     StoreError
         If it cannot be made or moved.
     """
+    if isinstance(final, ObjectPath):
+        yield final
+        return
     temporary = temporary_beside(final)
     try:
         temporary.mkdir(parents=True)
@@ -166,6 +195,8 @@ def folder_aside(final: Path) -> Iterator[Path]:
         raise unwritable(final, error) from error
     try:
         yield temporary
+        if renew:
+            remove_folder(final)
         replace_folder(temporary, final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The catalogue of a store on a local folder: manifests, alignments, models, specs, commits and tags."""
+"""The catalogue of a store, in a folder or on S3: manifests, alignments, models, specs, commits and tags."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +12,9 @@ from store.documents import read_document, write_document
 from store.entries import Commit, Placement, WantedRows
 from store.errors import StoreError
 from store.layout import Layout
+from store.leases import server_time
 from store.log import Log
+from store.objects import ObjectPath, place
 from store.receipts import read_placed, write_item
 from store.records import Alignment, FeatureSpec, Skipped, Utterance
 from store.specs import DIGEST_LENGTH, choose, known_specs, load_spec
@@ -28,7 +30,7 @@ T = TypeVar("T")
 
 
 class Store:
-    """A store on disk. All but HEAD, tags and pointers is immutable and named by its digest."""
+    """A store. All but HEAD, tags and pointers is immutable and named by its digest."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,9 +44,14 @@ class Store:
         Raises
         ------
         StoreError
-            If it cannot be written, is of another format version, or other files lie there.
+            If it cannot be written, is of another format version, other files lie there, or it is to lie on
+            an object store that ignores conditional puts.
+        ObjectStoreError
+            If the object store does not answer or refuses; so for all that a store does.
         """
-        store = cls(Path(path))
+        store = cls(place(path))
+        if isinstance(store.path, ObjectPath):
+            server_time(store.path)
         try:
             occupied = store.path.exists() and any(
                 not item.name.startswith(TEMPORARY) for item in store.path.iterdir()
@@ -69,7 +76,7 @@ class Store:
         StoreError
             If there is none, or it is of another format version.
         """
-        store = cls(Path(path))
+        store = cls(place(path))
         _check_format(store.layout.format)
         return store
 
@@ -165,8 +172,8 @@ class Store:
         StoreError
             At once, if another writer holds it, naming its process.
         """
-        with exclusive_lock(self.layout.lock):
-            yield StoreWriter(self.layout, self.log)
+        with exclusive_lock(self.layout.lock) as held:
+            yield StoreWriter(self.layout, self.log, held)
 
     def commits(self) -> tuple[Commit, ...]:
         """Return the log, oldest first."""

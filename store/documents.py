@@ -8,6 +8,7 @@ from typing import Any
 from store.atomic import write_text
 from store.digests import Json, digest
 from store.errors import StoreError
+from store.objects import ObjectPath
 
 DOCUMENT_VERSION = 1
 
@@ -20,8 +21,29 @@ def write_document(path: Path, content: Mapping[str, Json]) -> None:
     StoreError
         If the file cannot be written.
     """
+    write_text(path, _whole(content))
+
+
+def create_document(path: Path, content: Mapping[str, Json]) -> bool:
+    """Write ``content`` as `write_document` does, but never over another writer's object.
+
+    Returns whether it is there now. A file that an interrupted commit left is replaced: the lock of a folder
+    leaves no second writer.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written.
+    """
+    if isinstance(path, ObjectPath):
+        return path.create(_whole(content).encode())
+    write_text(path, _whole(content))
+    return True
+
+
+def _whole(content: Mapping[str, Json]) -> str:
     whole: dict[str, Json] = {"content": content, "sha256": digest(content), "version": DOCUMENT_VERSION}
-    write_text(path, json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    return json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -49,6 +49,10 @@ class StoreError(PhonanchorError):
     """A store that is missing, damaged, locked, unwritable or of another format version."""
 
 
+class ObjectStoreError(PhonanchorError):
+    """An object store that does not answer or refuses: what lies there is unknown, which is no damage."""
+
+
 class TooManyQuarantinedError(PhonanchorError):
     """More recordings of a corpus cannot be used than were allowed; nothing was committed."""
 

@@ -74,11 +74,13 @@ def collect(store: Store, *, keep: int = 1) -> Garbage:
     ConfigurationError, StoreError
         As `find_garbage`; if a build runs; or if the store cannot be written.
     """
-    with store.writer(), exclusive_lock(store.layout.tags_lock):
+    with store.writer() as writer, exclusive_lock(store.layout.tags_lock):
         garbage = find_garbage(store, keep=keep)
+        writer.held()
         if garbage.dropped:
             store.log.mark_collected(garbage.dropped)
         for item in garbage.removals:
+            writer.held()
             remove(item.path)
         _remove_empty_folders((store.layout.arrays, store.layout.all_receipts))
     return garbage
@@ -150,7 +152,11 @@ class _Search:
     def _cell(self, spec: str, corpus: str) -> Iterator[Removal]:
         needed = self.needed.get((spec, corpus))
         if needed is None:
-            folders = (self.layout.array(spec, corpus).parent, self.layout.receipts(spec, corpus))
+            folders = (
+                self.layout.array(spec, corpus).parent,
+                self.layout.receipts(spec, corpus),
+                self.layout.claims(spec, corpus),
+            )
             yield from _all("array", (path for path in folders if path.exists()))
             return
         yield from self._items(spec, corpus, needed)

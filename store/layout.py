@@ -167,6 +167,14 @@ class Layout:
         """The receipt of the work item whose rows begin at ``start``."""
         return self.receipts(spec, corpus) / f"{start:012d}.json"
 
+    def claims(self, spec: str, corpus: str) -> Path:
+        """The folder of claims of a (spec digest, corpus), on an object store."""
+        return self.root / "claims" / checked_digest(spec) / folder_name(corpus)
+
+    def claim(self, spec: str, corpus: str, start: int) -> Path:
+        """The claim on the rows that begin at ``start``."""
+        return self.claims(spec, corpus) / f"{start:012d}.json"
+
     def snapshot(self, identifier: str) -> Path:
         """The folder of a snapshot."""
         return self.snapshots / checked_digest(identifier)

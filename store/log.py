@@ -8,10 +8,11 @@ from typing import Any
 
 from store.atomic import exclusive_lock, file_digest, unwritable
 from store.digests import Json, short
-from store.documents import read_document, write_document
+from store.documents import create_document, read_document, write_document
 from store.entries import Commit
 from store.errors import StoreError
 from store.layout import Layout, plain_name
+from store.objects import ObjectPath
 
 SHORTEST_PREFIX = 4
 
@@ -23,7 +24,18 @@ class Log:
         self.layout = layout
 
     def head_number(self) -> int:
-        """Return the number of the newest commit, 0 where there is none; StoreError if HEAD is damaged."""
+        """Return the number of the newest commit, 0 where there is none; StoreError if HEAD is damaged.
+
+        On an object store the entry itself is the commit, since it is made by one conditional put, and HEAD
+        may lie behind: a writer that lost its lock may have moved it last.
+        """
+        number = self._named_by_head()
+        if isinstance(self.layout.root, ObjectPath):
+            entries = self.layout.commit(1).parent.glob("[0-9]*.json")
+            return max([number, *(int(path.stem) for path in entries)])
+        return number
+
+    def _named_by_head(self) -> int:
         path = self.layout.head
         if not path.exists():
             return 0
@@ -89,7 +101,13 @@ class Log:
         specs: Sequence[str],
         lineage: Mapping[str, Json],
     ) -> Commit:
-        """Write the next entry, then move HEAD to it: the one step that makes it visible."""
+        """Write the next entry, then move HEAD to it: the one step that makes it visible.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written, or, on an object store, another writer made that entry meanwhile.
+        """
         commit = Commit(
             snapshot=snapshot,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -100,7 +118,13 @@ class Log:
             number=self.head_number() + 1,
         )
         files = {self._relative(path): file_digest(path) for path in self._tables(commit)}
-        write_document(self.layout.commit(commit.number), {**_as_json(commit), "files": files})
+        path = self.layout.commit(commit.number)
+        if not create_document(path, {**_as_json(commit), "files": files}):
+            raise StoreError(
+                f"no commit {commit.number} in {self.layout.root} yet",
+                "that of another writer, which was faster",
+                "build again: it goes on from there, and finished work items are kept",
+            )
         write_document(self.layout.head, {"number": commit.number, "snapshot": snapshot})
         return commit
 
@@ -136,8 +160,9 @@ class Log:
         if re.fullmatch("[0-9a-f]{12,64}", name):
             raise StoreError("a tag that cannot be taken for a snapshot id", name, "choose another name")
         path = self.layout.tag(name)
-        with exclusive_lock(self.layout.tags_lock):
+        with exclusive_lock(self.layout.tags_lock) as held:
             commit = self.resolve(ref)
+            held()
             write_document(path, {"snapshot": commit.snapshot, "number": commit.number})
 
     def untag(self, name: str) -> None:

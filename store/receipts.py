@@ -23,6 +23,7 @@ from store.documents import read_document, write_document
 from store.entries import Placement
 from store.errors import StoreError
 from store.layout import Layout
+from store.objects import ObjectPath, each, place
 from store.records import FeatureSpec
 
 
@@ -66,7 +67,7 @@ def write_item(
     StoreError
         If rows do not fit the spec, are not reserved, or cannot be written.
     """
-    layout, cut = Layout(Path(store_path)), geometry(spec)
+    layout, cut = Layout(place(store_path)), geometry(spec)
     receipt_path = layout.receipt(spec.digest, corpus, start)
     blocks = [(key, canonical(_fitting(spec, cut, key, values))) for key, values in rows]
     if receipt_path.exists():
@@ -85,7 +86,7 @@ def read_placed(store_path: Path | str, spec: FeatureSpec, corpus: str, placemen
     StoreError
         If there is no such array, or it cannot be decoded.
     """
-    array = open_array(Layout(Path(store_path)).array(spec.digest, corpus))
+    array = open_array(Layout(place(store_path)).array(spec.digest, corpus))
     return read_rows(array, placement.start, placement.start + placement.length)
 
 
@@ -112,8 +113,7 @@ def read_receipt(path: Path) -> WriteReceipt:
 def receipts(layout: Layout, spec: str, corpus: str) -> Iterator[WriteReceipt]:
     """Yield the receipts of a (spec digest, corpus) by start row."""
     folder = layout.receipts(spec, corpus)
-    for path in sorted(folder.glob("[0-9]*.json")):
-        yield read_receipt(path)
+    yield from each(read_receipt, sorted(folder.glob("[0-9]*.json")))
 
 
 def forget_shards(layout: Layout, spec: FeatureSpec, corpus: str, lost: Collection[str]) -> None:
@@ -134,13 +134,28 @@ def forget_shards(layout: Layout, spec: FeatureSpec, corpus: str, lost: Collecti
             write_document(path, _as_json(WriteReceipt(start=receipt.start, rows=rows, shards=shards)))
 
 
-def shards_intact(layout: Layout, spec: str, corpus: str, receipt: WriteReceipt) -> bool:
-    """Say whether the shard files of a receipt are there in full length; their bytes are not read."""
-    folder = layout.array(spec, corpus)
-    try:
-        return all((folder / name).stat().st_size == size for name, size in receipt.shards)
-    except OSError:
-        return False
+class ShardSizes:
+    """The sizes of the shard files of a (spec digest, corpus): objects are listed once, files asked."""
+
+    def __init__(self, layout: Layout, spec: str, corpus: str) -> None:
+        self.folder = layout.array(spec, corpus)
+        self.listed: dict[str, int] | None = None
+        if isinstance(self.folder, ObjectPath):
+            found = (path for path in (self.folder / "c").rglob("*") if path.is_file())
+            self.listed = {path.relative_to(self.folder).as_posix(): path.stat().st_size for path in found}
+
+    def of(self, name: str) -> int | None:
+        """Return the size of a shard file in bytes, or None where there is none."""
+        if self.listed is not None:
+            return self.listed.get(name)
+        try:
+            return (self.folder / name).stat().st_size
+        except OSError:
+            return None
+
+    def intact(self, receipt: WriteReceipt) -> bool:
+        """Say whether the shard files of a receipt are there in full length; their bytes are not read."""
+        return all(self.of(name) == size for name, size in receipt.shards)
 
 
 def receipts_end(layout: Layout, spec: str, corpus: str) -> int:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from store.arrays import metadata_digest
-from store.atomic import file_digest, folder_aside, remove_folder, write_bytes
+from store.atomic import file_digest, folder_aside, write_bytes
 from store.digests import canonical_json
 from store.documents import read_document, write_document
 from store.entries import IndexRow
@@ -57,19 +57,19 @@ def indexed_id(indexes: Indexes) -> str:
 def write_snapshot(layout: Layout, identifier: str, indexes: Indexes, *, renew: bool = False) -> None:
     """Write a snapshot's folder in one step; one that is there already is kept, or replaced to ``renew`` it.
 
+    The description comes last: where folders cannot be renamed into place, it says that the rest is there.
+
     Raises
     ------
     StoreError
         If it cannot be written; no part of it is left.
     """
     final = layout.snapshot(identifier)
-    if final.exists() and not renew:
+    if (final / DESCRIPTION).exists() and not renew:
         return
-    with folder_aside(final) as folder:
+    with folder_aside(final, renew=renew) as folder:
         parts = [_write_part(layout, folder, key, rows) for key, rows in sorted(indexes.items())]
         write_document(folder / DESCRIPTION, {"id": identifier, "parts": [asdict(part) for part in parts]})
-        if renew:
-            remove_folder(final)
 
 
 def _write_part(layout: Layout, folder: Path, key: tuple[str, str], rows: tuple[IndexRow, ...]) -> Part:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 
 from store.arrays import geometry, shard_names
 from store.catalogue import Store
 from store.entries import Commit
+from store.receipts import ShardSizes
 from store.snapshots import Part, read_index, read_parts
 from store.specs import load_spec
 
@@ -92,7 +92,7 @@ def _cell(
     names = frozenset(row.utterance for row in index)
     blocks = {row.start: row.length for row in index if row.length}
     shards = {name for start, length in blocks.items() for name in shard_names(cut, start, length)}
-    array = store.layout.array(part.spec, part.corpus)
+    sizes = ShardSizes(store.layout, part.spec, part.corpus)
     rows = sum(blocks.values())
     amount = Amount(
         feature=spec.name,
@@ -102,7 +102,7 @@ def _cell(
         rows=rows,
         hours=_hours(names, seconds),
         raw_bytes=rows * prod(cut.row_shape) * cut.dtype.itemsize,
-        stored_bytes=sum(_size(array / name) for name in shards),
+        stored_bytes=sum(sizes.of(name) or 0 for name in shards),
     )
     return amount, names
 
@@ -131,8 +131,3 @@ def _sum(
 
 def _hours(names: Iterable[str], seconds: dict[str, float]) -> float:
     return sum(seconds.get(name, 0.0) for name in sorted(names)) / 3600
-
-
-def _size(path: Path) -> int:
-    """Return the size of a shard file; one that holds only NaN is not written."""
-    return path.stat().st_size if path.is_file() else 0

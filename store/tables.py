@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from store.atomic import write_bytes
 from store.errors import StoreError
+from store.objects import ObjectPath
 
 T = TypeVar("T")
 
@@ -91,8 +92,9 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """
     if not path.is_file():
         raise StoreError(f"the table {path}", "no such file", "build again, or restore the store")
+    source = pa.BufferReader(path.read_bytes()) if isinstance(path, ObjectPath) else path
     try:
-        return pq.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
+        return pq.read_table(source, columns=columns, page_checksum_verification=True, partitioning=None)
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, error) from error
 

@@ -21,7 +21,7 @@ from store.arrays import (
 from store.entries import IndexRow, Problem
 from store.errors import StoreError
 from store.layout import Layout
-from store.receipts import ReceiptRow, read_receipt
+from store.receipts import ReceiptRow, ShardSizes, read_receipt
 from store.records import FeatureSpec
 from store.runs import runs
 from store.snapshots import Part
@@ -111,15 +111,14 @@ class _Check:
 
     def lost_shards(self, sizes: dict[str, int]) -> Iterator[tuple[str, str]]:
         """Yield shard files that are missing or of another size than their receipt says."""
+        shards = ShardSizes(self.layout, self.spec.digest, self.corpus)
         for name in self.shards:
             if name not in sizes:
                 continue  # all NaN, or its receipt is damaged, which is told elsewhere
-            try:
-                found = (self.path / name).stat().st_size
-            except OSError:
+            found = shards.of(name)
+            if found is None:
                 yield name, "missing shard"
-                continue
-            if found != sizes[name]:
+            elif found != sizes[name]:
                 yield name, f"shard of {found} bytes instead of {sizes[name]}"
 
     def values(self, lost: frozenset[str], count: Counter) -> Iterator[Problem]:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from store.arrays import create_array, geometry, grow_array, open_array
+from store.arrays import Geometry, create_array, geometry, grow_array, open_array
+from store.claims import claim, claimed_end
 from store.digests import Json
 from store.entries import Commit, IndexRow, Placement, WantedRows
 from store.errors import StoreError
 from store.layout import Layout
+from store.leases import Held
 from store.log import Log
-from store.receipts import ReceiptRow, receipts, receipts_end, shards_intact
+from store.receipts import ReceiptRow, ShardSizes, receipts, receipts_end
 from store.records import FeatureSpec
 from store.snapshots import Part, read_index, read_parts, snapshot_id, write_snapshot
 from store.specs import write_spec
@@ -17,11 +19,15 @@ NAMED_MISSING = 5
 
 
 class StoreWriter:
-    """What only the holder of the writer's lock may do; made by `Store.writer`."""
+    """What only the holder of the writer's lock may do; made by `Store.writer`.
 
-    def __init__(self, layout: Layout, log: Log) -> None:
+    ``held`` raises `StoreError` where the lock was lost, which happens on object stores alone.
+    """
+
+    def __init__(self, layout: Layout, log: Log, held: Held) -> None:
         self.layout = layout
         self.log = log
+        self.held = held
 
     def placed(self, spec: FeatureSpec, corpus: str) -> dict[str, Placement]:
         """Return the rows that are complete, by row key: committed ones and those of interrupted builds.
@@ -50,8 +56,9 @@ class StoreWriter:
     def _complete(self, spec: str, corpus: str) -> dict[str, ReceiptRow]:
         """Return the first place of each row key; rows whose shard files were lost are to be built anew."""
         rows: dict[str, ReceiptRow] = {}
+        sizes = ShardSizes(self.layout, spec, corpus)
         for receipt in receipts(self.layout, spec, corpus):
-            if shards_intact(self.layout, spec, corpus, receipt):
+            if sizes.intact(receipt):
                 for row in receipt.rows:
                     rows.setdefault(row.row_key, row)
         return rows
@@ -72,15 +79,19 @@ class StoreWriter:
         write_spec(self.layout, spec)
         if not (path / "zarr.json").exists():
             create_array(path, spec)
-        end = max(open_array(path).shape[0], receipts_end(self.layout, spec.digest, corpus))
-        end = cut.padded(end)
-        starts = []
-        for count in rows:
-            starts.append(end)
-            end += max(cut.padded(count), cut.shard[0])  # an item without rows too has a place and a receipt
-        if starts:
-            grow_array(path, end)
-        return tuple(starts)
+        while True:
+            end = cut.padded(max(open_array(path).shape[0], *self._taken(spec, corpus)))
+            starts, stop = _places(cut, end, rows)
+            if not starts or claim(self.layout, spec.digest, corpus, end, stop):
+                break
+        while starts and open_array(path).shape[0] < max(stop, *self._taken(spec, corpus)):
+            grow_array(path, max(stop, *self._taken(spec, corpus)))
+        return starts
+
+    def _taken(self, spec: FeatureSpec, corpus: str) -> tuple[int, int]:
+        """Return the row behind the last receipt, and behind what writers claimed."""
+        end = receipts_end(self.layout, spec.digest, corpus)
+        return end, claimed_end(self.layout, spec.digest, corpus)
 
     def commit(
         self,
@@ -111,9 +122,11 @@ class StoreWriter:
         lost = self._lost_places(identifier)
         if head and same and not lost:
             return head
+        self.held()
         write_snapshot(self.layout, identifier, self._indexes(wanted), renew=lost)
         if head and same:
             return head
+        self.held()
         specs = sorted({row.spec for row in wanted})
         return self.log.append(identifier, manifest, tables, specs, lineage)
 
@@ -200,6 +213,15 @@ class StoreWriter:
                 "build again: finished work items are kept",
             )
         return tuple(_index_row(row, complete[row.row_key]) for row in wanted)
+
+
+def _places(cut: Geometry, end: int, rows: Sequence[int]) -> tuple[tuple[int, ...], int]:
+    """Return the start of each work item of ``rows`` rows from ``end``, and where the last one stops."""
+    starts = []
+    for count in rows:
+        starts.append(end)
+        end += max(cut.padded(count), cut.shard[0])  # an item without rows too has a place and a receipt
+    return tuple(starts), end
 
 
 def _length(row: ReceiptRow | None) -> int | None:
