@@ -5,12 +5,15 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from store.digests import Json, digest, short
 from store.documents import read_document, write_document
 from store.errors import StoreError
 from store.layout import Layout
+
+Format = Literal["parquet", "lhotse", "webdataset"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
