@@ -85,9 +85,13 @@ def train_command(only: str | None, **options: Any) -> None:
 
 
 @commands.command("features")
+@click.option("--corpus", "names", multiple=True, help="A corpus to build with all its emotions; repeatable.")
 @BUILD
 def features_command(**options: Any) -> None:
-    """Ingest, align, extract, commit and verify; no training."""
+    """Ingest, align, extract, commit and verify; no training.
+
+    Without --corpus, it is the pair of the experiment, in the experiment's classes.
+    """
     from flows.build_commands import build_features
 
     build_features(_configuration(options))
@@ -201,6 +205,8 @@ def _configuration(options: dict[str, Any]) -> Any:
         for key in ("encoder", "aligner", "scheduler", "rehash", "retrain", "max_quarantined")
         if key in given
     }
+    if given.get("names"):
+        build["names"] = list(given["names"])
     experiment: dict[str, object] = {
         key: given[key]
         for key in ("source", "target", "preset", "mode", "anchor_labels", "seeds")

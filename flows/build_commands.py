@@ -41,8 +41,7 @@ def serve_schedule(configuration: Configuration, cron: str, every: float | None)
 
 def prepare(configuration: Configuration) -> None:
     """Find every fault that can be found at once, before anything starts, and give Prefect its home."""
-    experiment = configuration.experiment
-    for name in (experiment.source, experiment.target):
+    for name in configuration.corpus_names:
         stages.check_corpus(configuration, corpus_by_name(name))
     stages.check_aligners(configuration)
     stages.extractors_of(configuration)

@@ -44,6 +44,16 @@ class Configuration(BaseModel):
     """Training and scoring."""
 
     @property
+    def corpus_names(self) -> tuple[str, ...]:
+        """The corpora that a build reads: those of ``build.names``, else the experiment's pair."""
+        return self.build.names or (self.experiment.source, self.experiment.target)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The emotions that a build keeps; None keeps all."""
+        return None if self.build.names else self.experiment.classes
+
+    @property
     def digest(self) -> str:
         """SHA-256 of everything that may change a result: no folders, no numbers of workers."""
         skipped: dict[str, Any] = {"work": True, "corpora": True, **_WITHOUT_EFFECT_ON_RESULTS}

@@ -41,10 +41,9 @@ class Bench:
         return self.features
 
     @property
-    def corpora(self) -> tuple[str, str]:
-        """The names of both corpora."""
-        experiment = self.configuration.experiment
-        return experiment.source, experiment.target
+    def corpora(self) -> tuple[str, ...]:
+        """The names of the corpora, each once."""
+        return tuple(dict.fromkeys(self.configuration.corpus_names))
 
 
 @task(name="ingest", cache_policy=NO_CACHE, persist_result=False)

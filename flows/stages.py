@@ -152,7 +152,7 @@ def ingest_corpus(configuration: Configuration, name: str, progress: Report | No
         corpus,
         corpus_folder(configuration, corpus, progress),
         configuration.work / "cache",
-        classes=configuration.experiment.classes,
+        classes=configuration.classes,
         rehash=configuration.build.rehash,
         progress=_named(progress, f"ingest {name}"),
     )

@@ -24,6 +24,9 @@ class BuildSettings(BaseModel):
     features: tuple[str, ...] = ("logmel80", "mfcc", "formants", "encoder", "segments")
     """Names of the extractors to run; segments need the encoder's frames."""
 
+    names: tuple[str, ...] = ()
+    """Corpora to build, with all their emotions; empty: the pair of the experiment, in its classes."""
+
     encoder: str = "logmel"
     """The built-in ``logmel`` (no download), or a `transformers` speech encoder.
 
@@ -104,6 +107,13 @@ class BuildSettings(BaseModel):
             slowest=self.gate_slowest,
             fastest=self.gate_fastest,
         )
+
+    @field_validator("names")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("expected each corpus once")
+        return value
 
     @field_validator("features", "layers")
     @classmethod

@@ -1,0 +1,35 @@
+"""`phonanchor features --corpus`: a store of named corpora, with all their emotions."""
+
+import pytest
+
+from store.feature_store import FeatureStore
+
+
+def build(phonanchor, corpora, *names):
+    options = [part for name in names for part in ("--corpus", name)]
+    settings = ("--set", "features=logmel80", "--set", "classes=neutral,anger", "--workers", "0")
+    return phonanchor("features", *options, "--corpora", corpora, *settings)
+
+
+def test_one_corpus_is_built_alone_with_all_its_emotions(part, phonanchor, tmp_path):
+    folder = part("sample-en").parent
+    code, out, err = build(phonanchor, folder, "sample-en")
+    assert code == 0, err
+    store = FeatureStore.open(tmp_path / "work" / "store")
+    assert {item.corpus for item in store.utterances} == {"sample-en"}
+    assert {item.emotion for item in store.utterances} == {"neutral", "anger", "happiness", "sadness"}
+    assert "class not in use" not in out
+
+    code, out, _ = build(phonanchor, folder, "sample-en")
+    assert code == 0
+    assert "nothing to do" in out
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [(("sample-en", "sample-en"), "each corpus once"), (("nowhere",), "a corpus of")]
+)
+def test_names_that_do_not_serve_are_one_line(part, phonanchor, names, said):
+    code, _, err = build(phonanchor, part("sample-en").parent, *names)
+    assert code == 2
+    assert said in err
+    assert "Traceback" not in err
