@@ -10,7 +10,6 @@ import pyarrow.parquet
 from rich.console import Console
 
 from flows import stages
-from flows.alignment_report import write_alignment_report
 from flows.configuration import Configuration, load
 from flows.progress import shown
 from pipeline.align import AlignedCorpus
@@ -71,6 +70,8 @@ def run_align(request: AlignRequest) -> None:
         aligned = stages.align_corpus(configuration, store, ingested, progress)
     identifier = stages.put_alignments(store, aligned)
     if request.report is not None:
+        from flows.alignment_report import write_alignment_report  # Matplotlib takes a second to load
+
         write_alignment_report(
             request.report, aligned, ingested.utterances, stages.loader(root), request.utterances
         )

@@ -28,6 +28,7 @@ class VowelRow:
     source: str
 
 
+@cache
 def shared_vowel(phone: str, language: str) -> str | None:
     """Return the shared vowel (X-SAMPA, one of `SHARED_VOWELS`) of an IPA phone, None if it has none.
 

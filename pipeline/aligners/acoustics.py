@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import rfft
 
 from store.vocabulary import COMMON_RATE
 
@@ -23,8 +24,8 @@ def frame_count(n_samples: int, hop: int = HOP) -> int:
 
 def cepstra(samples: Array, hop: int = HOP) -> Array:
     """Return the MFCC (frames, 13) of mono samples in [-1, 1] at 16 kHz; c0 carries the energy."""
-    spectra = np.abs(np.fft.rfft(_frames(samples, hop), _FFT, axis=1)).astype(np.float32) ** 2
-    bands = np.log(np.maximum(spectra @ _mel_filters(), _FLOOR))
+    spectra = rfft(_frames(samples, hop), _FFT, axis=1, overwrite_x=True)
+    bands = np.log(np.maximum((spectra.real**2 + spectra.imag**2) @ _mel_filters(), _FLOOR))
     return np.asarray(bands @ _cosines(), dtype=np.float32)
 
 
@@ -71,7 +72,12 @@ def _frames(samples: Array, hop: int) -> Array:
     side = (_WINDOW - hop) // 2
     padded = np.pad(emphasised, (side, count * hop - len(samples) + side))
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::hop]
-    return np.asarray(windows * np.hamming(_WINDOW), dtype=np.float32)
+    return np.asarray(windows, dtype=np.float32) * _hamming()
+
+
+@cache
+def _hamming() -> Array:
+    return np.hamming(_WINDOW).astype(np.float32)
 
 
 @cache

@@ -22,7 +22,7 @@ from store.digests import digest
 from store.errors import AudioError
 from store.records import Alignment, PhoneInterval, Skipped, Utterance
 
-VERSION = 2
+VERSION = 3
 SEED_ONLY = "under a minute of speech: aligned by the seed model alone, whose times are less certain"
 
 
@@ -84,18 +84,21 @@ class EmbeddedAligner:
         graph = build_graph(places, units, repeat=fine)
         mean = self.model.speakers.get(utterance.speaker_key)
         features = heard.features(mean_cepstrum([heard]) if mean is None else mean)
-        likelihood = self._recipe.acoustic_scale / fine * self.model.mixtures.peak_log_likelihood(features)
+        likelihood = np.float32(self._recipe.acoustic_scale / fine) * self.model.mixtures.peak_log_likelihood(
+            features
+        )
         path = best_path(graph, likelihood, self.model.log_stay, self.model.log_leave)
         if path is None:
             frames = f"{graph.shortest} frames needed, {len(features)} there"
             return skipped(utterance, f"the text is too long for the recording: {frames}")
         gap = likelihood[np.arange(len(path)), graph.pdf[path]] - likelihood.max(axis=1)
+        until = np.concatenate([[0.0], np.cumsum(gap, dtype=np.float64)])
         places_of_path = path // graph.per_slot
         intervals = [
             PhoneInterval(
                 phone=places[place].phone, vowel=shared_vowel(places[place].phone, utterance.language),
                 start=(heard.start + first) * heard.hop, stop=(heard.start + last) * heard.hop,
-                score=float(gap[first:last].mean()),
+                score=float((until[last] - until[first]) / (last - first)),
             )
             for place, first, last in _runs(places_of_path) if places[place].phone
         ]  # fmt: skip

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.aligners.compiled import viterbi
 from store.vocabulary import SILENCE
 
 STATES = 3
 """States of each unit, left to right without skips: no phone is shorter than 30 ms."""
-
-_IMPOSSIBLE = np.float32(-1e30)
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Graph:
     first: NDArray[np.int64]
     last_slots: NDArray[np.int64]
 
-    @property
+    @cached_property
     def shortest(self) -> int:
         """Fewest frames that any path needs."""
         return self.per_slot * sum(not slot.optional for slot in self.slots)
@@ -84,8 +83,8 @@ def best_path(
     """
     if len(log_likelihood) < graph.shortest or not len(graph.last_slots):
         return None
-    emission = np.ascontiguousarray(log_likelihood[:, graph.pdf])
-    path = _viterbi(
+    emission = np.take(log_likelihood, graph.pdf, axis=1)
+    path = viterbi(
         emission,
         log_stay[graph.pdf],
         log_leave[graph.pdf],
@@ -95,50 +94,6 @@ def best_path(
         graph.per_slot,
     )
     return np.asarray(path, dtype=np.int64) if path[0] >= 0 else None
-
-
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _viterbi(  # noqa: PLR0912, PLR0917 - one compiled loop
-    emission: NDArray[np.float32], stay: NDArray[np.float32], leave: NDArray[np.float32],
-    before: NDArray[np.int64], first: NDArray[np.int64], last_slots: NDArray[np.int64],
-    per_slot: int,
-) -> NDArray[np.int64]:  # fmt: skip
-    """Viterbi decoding over left-to-right units with optional ones; a path of -1 where there is none."""
-    n_frames, n_states = emission.shape
-    back = np.empty((n_frames, n_states), dtype=np.int32)
-    score = np.full(n_states, _IMPOSSIBLE, dtype=np.float32)
-    for slot in range(n_states // per_slot):
-        for k in range(first[slot], first[slot + 1]):
-            if before[k] < 0:
-                score[slot * per_slot] = emission[0, slot * per_slot]
-    for frame in range(1, n_frames):
-        for state in range(n_states - 1, -1, -1):  # downwards: predecessors still hold the frame before
-            best, origin = score[state] + stay[state], state
-            if state % per_slot:
-                value = score[state - 1] + leave[state - 1]
-                if value > best:
-                    best, origin = value, state - 1
-            else:
-                slot = state // per_slot
-                for k in range(first[slot], first[slot + 1]):
-                    if before[k] >= 0:
-                        other = before[k] * per_slot + per_slot - 1
-                        value = score[other] + leave[other]
-                        if value > best:
-                            best, origin = value, other
-            score[state] = best + emission[frame, state]
-            back[frame, state] = origin
-    path = np.full(n_frames, -1, dtype=np.int64)
-    best, end = _IMPOSSIBLE / 2, -1
-    for slot in last_slots:
-        state = slot * per_slot + per_slot - 1
-        if score[state] + leave[state] > best:
-            best, end = score[state] + leave[state], state
-    if end >= 0:
-        path[-1] = end
-        for frame in range(n_frames - 1, 0, -1):
-            path[frame - 1] = back[frame, path[frame]]
-    return path
 
 
 def silence(*, optional: bool = True) -> Slot:

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.aligners.compiled import peaks
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -30,31 +33,37 @@ class Mixtures:
         """Number of states P."""
         return len(self.first) - 1
 
-    def log_likelihood(self, features: Array) -> Array:
-        """Return the log density of each frame under each state, (frames, P)."""
-        joint = np.ascontiguousarray(self.joint(features).T)  # sums over rows are ten times faster
-        peak = np.maximum.reduceat(joint, self.first[:-1], axis=0)
-        joint -= np.repeat(peak, np.diff(self.first), axis=0)
-        np.exp(joint, out=joint)
-        total = np.log(np.add.reduceat(joint, self.first[:-1], axis=0))
-        return np.ascontiguousarray((peak + total).T, dtype=np.float32)
+    def peak_log_likelihood(self, features: Array, states: Labels | None = None) -> Array:
+        """Return the log density of each frame's likeliest Gaussian in each state (or in those named).
 
-    def peak_log_likelihood(self, features: Array) -> Array:
-        """Return `log_likelihood` with the largest Gaussian standing for the sum, (frames, P).
-
-        It needs no exponentials, and makes no difference to the boundaries (EMO-DB: 0.02 ms in the median).
+        The result is (frames, P). Standing for the sum over the mixture it needs no exponentials and makes no
+        difference, neither in training nor in the last alignment (EMO-DB: 0.02 ms in the median).
         """
-        joint = np.ascontiguousarray(self.joint(features).T)
-        return np.ascontiguousarray(np.maximum.reduceat(joint, self.first[:-1], axis=0).T)
+        if states is None:
+            return np.asarray(peaks(self.joint(features), self.first), dtype=np.float32)
+        sizes = np.diff(self.first)[states]
+        first = np.concatenate([[0], np.cumsum(sizes)])
+        columns = np.arange(first[-1]) + np.repeat(self.first[states] - first[:-1], sizes)
+        return np.asarray(peaks(self.joint(features, columns), first), dtype=np.float32)
 
-    def joint(self, features: Array) -> Array:
-        """Return log weight + log density of each frame under each Gaussian, (frames, G)."""
+    def joint(self, features: Array, columns: Labels | None = None) -> Array:
+        """Return log weight + log density of each frame under each Gaussian (or those named), (frames, G)."""
+        slopes, constant = self._quadratic
+        if columns is not None:
+            slopes, constant = np.take(slopes, columns, axis=1), constant[columns]
+        joint = np.concatenate([features, features**2], axis=1) @ slopes
+        joint += constant
+        return np.asarray(joint, dtype=np.float32)
+
+    @cached_property
+    def _quadratic(self) -> tuple[Array, Array]:
+        """Return (2 D, G) and (G,): the joint log densities are [x, x ** 2] @ the first + the second."""
         precision = 1 / self.variances
         constant = self.log_weights - 0.5 * (
             np.log(2 * np.pi * self.variances).sum(1) + (self.means**2 * precision).sum(1)
         )
-        linear = features @ (self.means * precision).T
-        return np.asarray(linear - 0.5 * (features**2 @ precision.T) + constant, dtype=np.float32)
+        slopes = np.concatenate([self.means * precision, -0.5 * precision], axis=1).T
+        return np.ascontiguousarray(slopes, dtype=np.float32), constant.astype(np.float32)
 
 
 def single_gaussians(features: Array, labels: Labels, n_states: int) -> Mixtures:
@@ -125,16 +134,19 @@ def split(mixtures: Mixtures, counts: NDArray[np.int64], total: int) -> Mixtures
     return Mixtures(stacked[0], stacked[1], stacked[2], first)
 
 
-def merged(several: Sequence[Mixtures]) -> Mixtures:
-    """Return the mean of the densities of several mixtures over the same states: all their Gaussians."""
-    owner = np.concatenate([np.repeat(np.arange(one.n_states), np.diff(one.first)) for one in several])
-    order = np.argsort(owner, kind="stable")
-    counts = np.bincount(owner, minlength=several[0].n_states)
-    weights = np.concatenate([one.log_weights for one in several]) - np.float32(np.log(len(several)))
-    means = np.concatenate([one.means for one in several])
-    variances = np.concatenate([one.variances for one in several])
-    first = np.concatenate([[0], np.cumsum(counts)])
-    return Mixtures(weights[order].astype(np.float32), means[order], variances[order], first)
+def averaged(several: Sequence[Mixtures]) -> Mixtures:
+    """Return the mixtures whose Gaussians are the means of those in the same places of ``several``.
+
+    Weights, means and variances are averaged, which makes sense within one EM run without splits in between.
+    """
+
+    def mean(arrays: Sequence[Array]) -> Array:
+        return np.asarray(np.stack(arrays).mean(axis=0, dtype=np.float64), dtype=np.float32)
+
+    weights = mean([one.log_weights for one in several])
+    means = mean([one.means for one in several])
+    variances = mean([one.variances for one in several])
+    return replace(several[0], log_weights=weights, means=means, variances=variances)
 
 
 def _shares(counts: NDArray[np.int64], total: int, fewest_frames: int = 12) -> Labels:

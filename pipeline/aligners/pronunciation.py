@@ -1,7 +1,7 @@
 """From a text to the slots of the embedded aligner: phones, optional pauses and optional reduced vowels."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from pipeline.aligners.graph import Slot, silence
 from pipeline.espeak import has_language, words_to_phones
@@ -44,6 +44,7 @@ def reduced_forms(word: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     return (kept,) if kept != word else ()
 
 
+@cache
 def unit_of(phone: str) -> str:
     """Return the HMM unit of a phone: length is left to the durations, so that long and short share data."""
     return phone.replace("ː", "").replace("ˑ", "")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.aligners.graph import STATES, Graph, Slot, best_path, build_graph
-from pipeline.aligners.hmm import Array, Labels, Mixtures, merged, single_gaussians, split, update
+from pipeline.aligners.hmm import Array, Labels, Mixtures, averaged, single_gaussians, split, update
 from pipeline.aligners.model import Model, transitions
 from pipeline.aligners.seed import seed_frames
 from store.vocabulary import SILENCE
@@ -32,9 +32,14 @@ class Recipe:
     shortest_training_s: float = 60.0
     longest_training_s: float = 1200.0
 
+    @property
+    def growing(self) -> int:
+        """Passes in which Gaussians are split; afterwards each keeps its place among those of its state."""
+        return max(1, 2 * self.passes // 3)
+
     def kept_passes(self) -> frozenset[int]:
-        """Return the passes whose densities are averaged: single passes differ by half a point at random."""
-        last = range(self.passes, 0, -self.snapshot_step)
+        """Return the passes whose mixtures are averaged: single passes differ by half a point at random."""
+        last = range(self.passes, self.growing - 1, -self.snapshot_step)
         return frozenset(last[: self.snapshots])
 
 
@@ -49,6 +54,14 @@ class Example:
     def shortest(self) -> int:
         """Fewest frames that its text needs."""
         return STATES * sum(not slot.optional for slot in self.slots)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The graph of an example over the states of its own units, and the model's number of each of these."""
+
+    graph: Graph
+    states: Labels
 
 
 def train_seed(texts: Sequence[tuple[str, str]], recipe: Recipe) -> Model:
@@ -80,24 +93,24 @@ def train(
     goal = int(np.clip(
         recipe.gaussians_per_minute * seconds / 60, recipe.fewest_gaussians, recipe.most_gaussians
     ))  # fmt: skip
-    graphs = [build_graph(example.slots, {s.unit: seed.index_of(s.unit) for s in example.slots})
-              for example in examples]  # fmt: skip
+    plans = [_plan(example, seed) for example in examples]
     model, kept = seed, []
     for step in range(recipe.passes):
-        frames, states, paths = _align_all(model, examples, graphs, recipe.acoustic_scale)
+        frames, states, paths = _align_all(model, examples, plans, recipe.acoustic_scale)
         counts = np.bincount(states, minlength=len(model.log_stay))
         mixtures = _restart(seed.mixtures, frames, states, counts) if step == 0 else model.mixtures
-        growth = min(1.0, (step + 1) / max(1, 2 * recipe.passes // 3))
-        started = int((counts > 0).sum())
-        mixtures = split(mixtures, counts, started + int(growth * max(0, goal - started)))
+        if step < recipe.growing:
+            started = int((counts > 0).sum())
+            more = max(0, goal - started) * (step + 1) // recipe.growing
+            mixtures = split(mixtures, counts, started + more)
         mixtures = update(mixtures, frames, states)
-        log_stay, log_leave = _transitions(paths, graphs, len(model.log_stay))
+        log_stay, log_leave = _transitions(paths, plans, len(model.log_stay))
         model = replace(model, mixtures=mixtures, log_stay=log_stay, log_leave=log_leave)
         if step + 1 in recipe.kept_passes():
             kept.append(mixtures)
         if progress:
             progress("train aligner", step + 1, recipe.passes)
-    return replace(model, mixtures=merged(kept), speakers=speakers, trained_s=seconds)
+    return replace(model, mixtures=averaged(kept), speakers=speakers, trained_s=seconds)
 
 
 def _restart(seed: Mixtures, frames: Array, states: Labels, counts: NDArray[np.int64]) -> Mixtures:
@@ -113,29 +126,36 @@ def _restart(seed: Mixtures, frames: Array, states: Labels, counts: NDArray[np.i
     return replace(own, means=means, variances=variances)
 
 
+def _plan(example: Example, seed: Model) -> _Plan:
+    units = list(dict.fromkeys(slot.unit for slot in example.slots))
+    owners = np.array([seed.index_of(unit) for unit in units], dtype=np.int64)
+    states = (STATES * owners[:, None] + np.arange(STATES)).ravel()
+    return _Plan(build_graph(example.slots, {unit: place for place, unit in enumerate(units)}), states)
+
+
 def _align_all(
-    model: Model, examples: Sequence[Example], graphs: Sequence[Graph], scale: float
+    model: Model, examples: Sequence[Example], plans: Sequence[_Plan], scale: float
 ) -> tuple[Array, Labels, list[NDArray[np.int64]]]:
     """Return all aligned frames, their states, and the path of each utterance (empty where there is none)."""
     frames, states, paths = [], [], []
-    for example, graph in zip(examples, graphs, strict=True):
-        scaled = scale * model.mixtures.log_likelihood(example.features)
-        path = best_path(graph, scaled, model.log_stay, model.log_leave)
+    for example, plan in zip(examples, plans, strict=True):
+        scaled = np.float32(scale) * model.mixtures.peak_log_likelihood(example.features, plan.states)
+        path = best_path(plan.graph, scaled, model.log_stay[plan.states], model.log_leave[plan.states])
         paths.append(np.empty(0, dtype=np.int64) if path is None else path)
         if path is not None:
             frames.append(example.features)
-            states.append(graph.pdf[path])
+            states.append(plan.states[plan.graph.pdf[path]])
     return np.concatenate(frames), np.concatenate(states), paths
 
 
 def _transitions(
-    paths: Sequence[NDArray[np.int64]], graphs: Sequence[Graph], n_states: int
+    paths: Sequence[NDArray[np.int64]], plans: Sequence[_Plan], n_states: int
 ) -> tuple[Array, Array]:
     stays, leaves = np.zeros(n_states, dtype=np.int64), np.zeros(n_states, dtype=np.int64)
-    for path, graph in zip(paths, graphs, strict=True):
+    for path, plan in zip(paths, plans, strict=True):
         if len(path):
             moved = np.diff(path, append=-1) != 0
-            states = graph.pdf[path]
+            states = plan.states[plan.graph.pdf[path]]
             stays += np.bincount(states[~moved], minlength=n_states)
             leaves += np.bincount(states[moved], minlength=n_states)
     return transitions(stays, leaves)

@@ -254,6 +254,11 @@ def _value(
     return total
 
 
+def log_likelihood(mixtures: hmm.Mixtures, frames: Samples) -> Samples:
+    """The whole mixture's density of each frame in each state."""
+    return np.asarray(np.logaddexp.reduceat(mixtures.joint(frames), mixtures.first[:-1], axis=1))
+
+
 @given(st.integers(0, 1000))
 @settings(max_examples=15, deadline=None)
 def test_an_em_step_raises_the_likelihood_and_splitting_keeps_it_a_density(number: int) -> None:
@@ -266,7 +271,7 @@ def test_an_em_step_raises_the_likelihood_and_splitting_keeps_it_a_density(numbe
         for state in range(2):
             own = slice(int(mixtures.first[state]), int(mixtures.first[state + 1]))
             assert np.exp(mixtures.log_weights[own]).sum() == pytest.approx(1, abs=1e-4)
-        now = mixtures.log_likelihood(frames)[np.arange(len(frames)), states].mean()
+        now = log_likelihood(mixtures, frames)[np.arange(len(frames)), states].mean()
         assert now >= previous - 1e-3
         previous = now
         mixtures = hmm.update(mixtures, frames, states)
@@ -279,9 +284,35 @@ def test_the_peak_lies_just_below_the_sum(number: int) -> None:
     frames = rng.normal(0, 2, (50, 4)).astype(np.float32)
     states = np.arange(50) % 2
     mixtures = hmm.split(hmm.single_gaussians(frames, states, 2), np.array([200, 200]), 6)
-    gap = mixtures.log_likelihood(frames) - mixtures.peak_log_likelihood(frames)
+    gap = log_likelihood(mixtures, frames) - mixtures.peak_log_likelihood(frames)
     assert (gap >= -1e-4).all()
     assert (gap <= np.log(np.diff(mixtures.first)) + 1e-4).all()
+
+
+@given(st.integers(0, 1000), st.sets(st.integers(0, 4), min_size=1))
+@settings(max_examples=15, deadline=None)
+def test_some_states_have_the_likelihood_they_have_among_all(number: int, chosen: set[int]) -> None:
+    rng = np.random.default_rng(number)
+    frames, states = rng.normal(0, 2, (60, 4)).astype(np.float32), np.arange(60) % 5
+    mixtures = hmm.split(hmm.single_gaussians(frames, states, 5), np.array([900, 30, 200, 12, 500]), 11)
+    some = np.array(sorted(chosen))
+    whole = mixtures.peak_log_likelihood(frames)
+    assert mixtures.peak_log_likelihood(frames, some) == pytest.approx(whole[:, some], abs=1e-3)
+
+
+def test_averaging_keeps_equal_mixtures_and_lies_between_others() -> None:
+    frames = np.random.default_rng(1).normal(0, 2, (90, 4)).astype(np.float32)
+    one = hmm.split(hmm.single_gaussians(frames, np.arange(90) % 2, 2), np.array([400, 400]), 6)
+    other = hmm.update(one, frames, np.arange(90) % 2)
+    assert np.array_equal(hmm.averaged([one, one, one]).means, one.means)
+    assert hmm.averaged([one, other]).means == pytest.approx((one.means + other.means) / 2, abs=1e-5)
+
+
+def test_passes_that_are_averaged_split_no_gaussians() -> None:
+    for passes in (1, 3, 6, 18):
+        recipe = Recipe(passes=passes)
+        assert passes in recipe.kept_passes()
+        assert min(recipe.kept_passes()) >= recipe.growing
 
 
 def test_a_droppable_schwa_may_be_skipped_and_other_vowels_may_not() -> None:
