@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from flows.split_commands import split_group
 from flows.store_commands import WORK, store_group
 from store.errors import ConfigurationError, PhonanchorError
 
@@ -65,6 +66,7 @@ def commands() -> None:
 
 
 commands.add_command(store_group)
+commands.add_command(split_group)
 
 
 @commands.command("train-crosslingual")

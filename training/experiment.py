@@ -80,6 +80,8 @@ class Experiment(BaseModel):
     """Runs; each has its own source split, initial weights and batch order."""
     folds: Positive | Literal["auto"] = "auto"
     """Speaker-disjoint folds over the target; ``auto`` takes the published folds where there are some."""
+    split_file: str | None = None
+    """File of a split that takes the place of ``folds``: its folds test every target speaker once."""
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of source speakers that choose the epoch."""
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from store.errors import SplitError, TrainingError
 from store.records import Utterance
+from store.splits import shared, text_key
 from training.metrics import uar, wa
 from training.records import LabelAccess
 from training.splits import Fold
@@ -55,33 +56,22 @@ def check_split(
         split=split,
         n_first=len(one),
         n_second=len(other),
-        speakers=tuple(sorted({u.speaker_key for u in one} & {u.speaker_key for u in other})),
-        audio=tuple(sorted({u.audio_sha256 for u in one} & {u.audio_sha256 for u in other})),
-        texts=tuple(sorted((_texts(one) & _texts(other)) - {""})),
+        **shared(one, other),
     )
     if strict and not (one and other):
         raise SplitError(
             f"utterances on both sides of {split}", f"{len(one)} and {len(other)}", "mend the split"
         )
     if strict and not report.clean:
-        shared = [f"{len(report.speakers)} speakers"] * bool(report.speakers)
-        shared += [f"{len(report.audio)} recordings"] * bool(report.audio)
+        both = [f"{len(report.speakers)} speakers"] * bool(report.speakers)
+        both += [f"{len(report.audio)} recordings"] * bool(report.audio)
         examples = ", ".join((*report.speakers[:3], *report.audio[:1]))
         raise SplitError(
             f"no speaker and no recording on both sides of {split}",
-            f"{' and '.join(shared)} shared ({examples})",
+            f"{' and '.join(both)} shared ({examples})",
             "split by speaker and drop duplicate recordings",
         )
     return report
-
-
-def _texts(utterances: Iterable[Utterance]) -> set[str]:
-    return {_text_key(item) for item in utterances}
-
-
-def _text_key(item: Utterance) -> str:
-    words = "".join(c if c.isalnum() else " " for c in (item.text or "").casefold()).split()
-    return " ".join(words) or (f"{item.corpus}/{item.text_id}" if item.text_id else "")
 
 
 @dataclass(slots=True)
@@ -195,10 +185,10 @@ def text_only_predictions(train: Iterable[Utterance], test: Iterable[Utterance])
     overall: Counter[str] = Counter()
     for item in train:
         overall[item.emotion] += 1
-        by_text[_text_key(item)][item.emotion] += 1
+        by_text[text_key(item)][item.emotion] += 1
     if not overall:
         raise TrainingError("training utterances", "none", "give the utterances of the other speakers")
-    return tuple(_most(by_text.get(_text_key(item)) or overall) for item in test)
+    return tuple(_most(by_text.get(text_key(item)) or overall) for item in test)
 
 
 def _most(counts: Counter[str]) -> str:

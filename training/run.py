@@ -17,7 +17,7 @@ from training.experiment import Experiment
 from training.guards import Ledger, SplitReport, check_split
 from training.jobs import Inputs, Job, execute
 from training.records import AnchorScore, Epoch, Prediction, System
-from training.splits import Fold, folds, source_split
+from training.splits import Fold, folds_as_asked, source_split
 from training.trainer import device, resolve_precision
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def run_experiment(
     )
     if any(system.model in TRIPLET_MODELS for system in neural):
         check_common_vowels(source.data.inventory, target.data.inventory, experiment.groups)
-    protocol = folds(target.utterances, None if experiment.folds == "auto" else experiment.folds)
+    protocol = folds_for(experiment, target.utterances)
     reports = check_splits(experiment, source.utterances, target.utterances, protocol)
     jobs = _jobs(experiment, neural, source, target, protocol)
     tick = _Ticker(progress, sum(len(job.systems) for job in jobs) + len(linear))
@@ -130,6 +130,12 @@ def run_experiment(
         selected_on=SELECTED_ON, precision=resolve_precision(experiment.precision), device=str(device()),
         runs=tick.total, reused=tick.reused,
     )  # fmt: skip
+
+
+def folds_for(experiment: Experiment, target: Sequence[Utterance]) -> tuple[Fold, ...]:
+    """Return the folds over the target that an experiment asks for; SplitError where that is impossible."""
+    count = None if experiment.folds == "auto" else experiment.folds
+    return folds_as_asked(target, count, experiment.split_file)
 
 
 class _Ticker:

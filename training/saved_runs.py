@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REPORTS = "reports"
 """The part of this package that only shows results: what it says has no effect on a run."""
 WITHOUT_EFFECT = {
-    "workers", "name", "models", "anchor_labels", "repeated_models", "seeds", "folds", "preset",
+    "workers", "name", "models", "anchor_labels", "repeated_models", "seeds", "folds", "split_file", "preset",
 }  # fmt: skip
 """Settings that say which runs there are, not how one of them goes."""
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from store.errors import SplitError
 from store.records import Utterance
+from store.splits import Split, read_split
 
 PROTOCOLS = Path(__file__).with_name("protocols.toml")
 DEFAULT_FOLDS = 5
@@ -35,8 +37,73 @@ class Fold:
 
 @cache
 def _published() -> Mapping[str, tuple[tuple[str, ...], ...]]:
-    tables = tomllib.loads(PROTOCOLS.read_text(encoding="utf-8"))
-    return {name: tuple(tuple(fold) for fold in table["folds"]) for name, table in tables.items()}
+    return {name: tuple(tuple(fold) for fold in table["folds"]) for name, table in _protocols().items()}
+
+
+def _protocols() -> Mapping[str, Any]:
+    return tomllib.loads(PROTOCOLS.read_text(encoding="utf-8"))
+
+
+def published_source(corpus: str) -> str | None:
+    """Return where the published folds of a corpus come from, or None where `folds` makes them."""
+    source = _protocols().get(corpus, {}).get("source")
+    return None if source is None else str(source)
+
+
+def folds_as_asked(
+    utterances: Iterable[Utterance], n_folds: int | None = None, split_file: str | None = None
+) -> tuple[Fold, ...]:
+    """Return the folds of one corpus from a split file where one is named, else as `folds` gives them.
+
+    Raises
+    ------
+    SplitError
+        As `folds` and `folds_of`, or if the file is no split.
+    """
+    if split_file is None:
+        return folds(utterances, n_folds)
+    return folds_of(read_split(Path(split_file)), tuple(utterances))
+
+
+def folds_of(split: Split, utterances: Sequence[Utterance]) -> tuple[Fold, ...]:
+    """Return the folds of a split: its parts ``train`` and ``test``, as speakers.
+
+    Raises
+    ------
+    SplitError
+        If a speaker's utterances are in several parts, or the folds do not test every speaker once.
+    """
+    sides = [_speakers_by_part(split, number, utterances) for number in range(len(split.folds))]
+    tested = sorted(name for side in sides for name in side.get("test", ()))
+    everyone = sorted({item.speaker for item in utterances})
+    _require(
+        tested == everyone,
+        f"a split that tests each of {len(everyone)} speakers once in {split.name}",
+        f"{len(set(tested))} of them tested {len(tested)} times",
+        "make one with 'phonanchor split make'",
+    )
+    return tuple(
+        Fold(number=number, test_speakers=side.get("test", ()), train_speakers=side.get("train", ()))
+        for number, side in enumerate(sides)
+    )
+
+
+def _speakers_by_part(
+    split: Split, number: int, utterances: Sequence[Utterance]
+) -> dict[str, tuple[str, ...]]:
+    parts = split.parts(number)
+    of_speaker: dict[str, set[str]] = {}
+    for item in utterances:
+        of_speaker.setdefault(item.speaker, set()).add(parts.get(item.id, ""))
+    torn = sorted(name for name, some in of_speaker.items() if len(some) > 1)
+    _require(
+        not torn, f"whole speakers in each part of {split.name}", f"{', '.join(torn[:3])} in several",
+        "split by speaker",
+    )  # fmt: skip
+    sides: dict[str, list[str]] = {}
+    for name, some in sorted(of_speaker.items()):
+        sides.setdefault(min(some), []).append(name)
+    return {part: tuple(names) for part, names in sides.items()}
 
 
 def folds(utterances: Iterable[Utterance], n_folds: int | None = None) -> tuple[Fold, ...]:

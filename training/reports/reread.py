@@ -13,8 +13,8 @@ from training.experiment import Experiment
 from training.guards import Ledger
 from training.records import AnchorScore, Epoch, LabelAccess, Machine, Prediction, ResultRow
 from training.results import Stamp
-from training.run import Outcome, absent_vowels, check_splits
-from training.splits import folds
+from training.run import Outcome, absent_vowels, check_splits, folds_for
+from training.splits import Fold
 
 if TYPE_CHECKING:
     from store.feature_store import FeatureStore
@@ -48,7 +48,8 @@ def read_outcome(folder: Path, store: "FeatureStore", experiment: Experiment) ->
     ]
     source, target = (tuple(item for item, _ in side) for side in sides)
     _check(folder, experiment, {item.id for item in target}, predictions)
-    protocol = folds(target, None if experiment.folds == "auto" else experiment.folds)
+    protocol = folds_for(experiment, target)
+    _check_folds(folder, protocol, predictions)
     ledger = Ledger()
     ledger.extend(read_records(folder / "label_access.parquet", LabelAccess))
     left_out = read_records(folder / "left_out.parquet", Skipped)
@@ -63,6 +64,17 @@ def read_outcome(folder: Path, store: "FeatureStore", experiment: Experiment) ->
         absent_vowels=absent_vowels(experiment, *(_inventory(side, experiment) for side in sides)),
         selected_on=_first_row(folder).selected_on, precision=machine.precision, device=machine.device,
     )  # fmt: skip
+
+
+def _check_folds(folder: Path, protocol: Sequence[Fold], predictions: Sequence[Prediction]) -> None:
+    fold_of = {name: fold.number for fold in protocol for name in fold.test_speakers}
+    other = {item.speaker for item in predictions if fold_of.get(item.speaker) != item.fold}
+    if other:
+        raise TrainingError(
+            f"the split that the run in {folder} was made with",
+            f"another, for {len(other)} speakers",
+            "restore the split file, or train again",
+        )
 
 
 def _check(folder: Path, experiment: Experiment, target: set[str], predictions: Sequence[Prediction]) -> None:
