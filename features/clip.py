@@ -1,6 +1,7 @@
 """One recording on its way through the extractors."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from store.errors import ExtractionError
 from store.records import PhoneInterval
+from store.vocabulary import NATIVE_RATE
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +17,8 @@ class Clip:
     """The samples of one recording and what its rows may depend on beside them.
 
     ``samples`` is float32 mono, shape (n,), in [-1, 1], at ``rate``; ``phones`` are the speech phones, timed
-    at COMMON_RATE; ``frames`` are the stored rows of the parent spec, for derived specs only.
+    at COMMON_RATE; ``frames`` are the stored rows of the parent spec, for derived specs only. ``shared``
+    holds what several extractors compute from these samples, see `once`.
     """
 
     samples: NDArray[np.float32]
@@ -23,14 +26,26 @@ class Clip:
     gender: str = "unknown"
     phones: tuple[PhoneInterval, ...] = ()
     frames: NDArray[Any] | None = None
+    shared: dict[Hashable, NDArray[Any]] = field(default_factory=dict)
+
+    def once(self, key: Hashable, compute: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Return ``compute()``, computed once for these samples and read-only from then on.
+
+        ``key`` names everything that the result depends on beside the samples.
+        """
+        if key not in self.shared:
+            value = compute()
+            value.setflags(write=False)
+            self.shared[key] = value
+        return self.shared[key]
 
 
 def checked_samples(clip: Clip, rate: int) -> NDArray[np.float32]:
-    """Return the samples as contiguous float32, shape (n,).
+    """Return the samples as contiguous float32, shape (n,); a ``rate`` of `NATIVE_RATE` takes any.
 
     Raises `ExtractionError` when the clip is empty, not mono, not finite or not at ``rate``.
     """
-    if clip.rate != rate:
+    if rate not in (NATIVE_RATE, clip.rate):
         raise ExtractionError(
             f"samples at {rate} Hz", f"{clip.rate} Hz", "resample the clip before extraction"
         )

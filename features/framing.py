@@ -4,20 +4,27 @@ from collections.abc import Sequence
 
 from store.errors import ConfigurationError
 from store.records import FrameLaw
+from store.vocabulary import NATIVE_RATE
 
-KINDS: tuple[str, ...] = ("centred", "ceil", "convolutional", "phones", "utterance")
+KINDS: tuple[str, ...] = (
+    "centred", "ceil", "convolutional", "fixed", "phones", "phone-frames", "utterance",
+)  # fmt: skip
 
 
 def resampled_length(n_samples: int, rate: int, target: int) -> int:
-    """Return how many samples ``n_samples`` at ``rate`` become at ``target``: the quotient rounded up."""
-    return -(-n_samples * target // rate)
+    """Return how many samples ``n_samples`` at ``rate`` become at ``target``: the quotient rounded up.
+
+    A ``target`` of `NATIVE_RATE` leaves them as they are.
+    """
+    return n_samples if target == NATIVE_RATE else -(-n_samples * target // rate)
 
 
 def row_count(law: FrameLaw, n_samples: int, n_phones: int = 0) -> int:
     """Return the number of rows of a recording of ``n_samples`` at the spec's rate.
 
     An empty recording has no rows under any law; a recording that is shorter than the receptive field of a
-    convolutional stack has none either. Raises `ConfigurationError` on a law of unknown kind.
+    convolutional stack has none either. The rows of ``phone-frames`` follow from the phones' times too: see
+    `features.segments.kept_rows`. Raises `ConfigurationError` on a law of another kind.
     """
     if law.kind == "phones":
         return n_phones
@@ -29,8 +36,8 @@ def row_count(law: FrameLaw, n_samples: int, n_phones: int = 0) -> int:
         return -(-n_samples // law.hop)
     if law.kind == "convolutional":
         return _convolved(n_samples, law.kernels, law.strides)
-    if law.kind == "utterance":
-        return 1
+    if law.kind in ("fixed", "utterance"):
+        return law.rows if law.kind == "fixed" else 1
     raise _unknown(law)
 
 
@@ -44,4 +51,5 @@ def _convolved(n_samples: int, kernels: Sequence[int], strides: Sequence[int]) -
 
 
 def _unknown(law: FrameLaw) -> ConfigurationError:
-    return ConfigurationError(f"a frame law of {', '.join(KINDS)}", repr(law.kind), "mend the spec")
+    counted = ", ".join(kind for kind in KINDS if kind != "phone-frames")
+    return ConfigurationError(f"a frame law of {counted}", repr(law.kind), "mend the spec")

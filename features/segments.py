@@ -1,21 +1,25 @@
-"""Phone segments: stored frames of any spec, averaged around the centre of each phone."""
+"""Phone segments: stored frames of any spec, pooled over the window of each phone or kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.clip import Clip
-from features.framing import row_count
-from store.errors import ExtractionError
+from features.pooling import check_frames, defined_mean, parent_rows
+from store.digests import Json
 from store.records import FeatureSpec, FrameLaw, PhoneInterval
 from store.vocabulary import COMMON_RATE
 
 HALF_WINDOW = 0.120
 """Seconds on each side of the centre of a phone (system 002: 13 frames at a hop of 20 ms)."""
+
+
+Window = Literal["centre", "interval"]
+"""Which frames belong to a phone: +-120 ms around its centre, or those within its own interval."""
 
 
 def segment_bounds(
@@ -35,64 +39,111 @@ def segment_bounds(
     return np.stack([np.maximum(centre - half, 0), np.minimum(centre + half + 1, rows)], axis=1)
 
 
+def interval_bounds(
+    phones: Sequence[PhoneInterval], rows: int, *, hop: int, rate: int = COMMON_RATE
+) -> NDArray[np.int64]:
+    """Return the frames [first, last) whose time i x hop lies within each phone, shape (phones, 2).
+
+    A phone between two frames, or beyond the last, has the frame nearest to its centre: a window is empty
+    only where ``rows`` is 0. Arguments as for `segment_bounds`.
+    """
+    times = np.array([(phone.start, phone.stop) for phone in phones], dtype=np.int64).reshape(-1, 2)
+    step = hop * COMMON_RATE
+    bounds = np.minimum(-(-times * rate // step), rows)
+    centre = np.minimum((times.sum(axis=1) * rate + step) // (2 * step), max(rows - 1, 0))
+    nearest = np.stack([centre, np.minimum(centre + 1, rows)], axis=1)
+    return np.where(bounds[:, 1:] > bounds[:, :1], bounds, nearest)
+
+
+def bounds_of(spec: FeatureSpec, phones: Sequence[PhoneInterval], rows: int) -> NDArray[np.int64]:
+    """Return the frames [first, last) of the parent that a segment ``spec`` takes for each phone.
+
+    ``rows`` is the number of the parent's frames; shape (phones, 2).
+    """
+    bounds = segment_bounds if spec.params.get("window", "centre") == "centre" else interval_bounds
+    return bounds(phones, rows, hop=spec.law.hop, rate=spec.sample_rate)
+
+
+def kept_rows(spec: FeatureSpec, phones: Sequence[PhoneInterval], rows: int) -> int:
+    """Return how many rows a spec that keeps all frames has, for ``rows`` frames of its parent."""
+    return int(np.diff(bounds_of(spec, phones, rows)).sum())
+
+
+def phone_offsets(spec: FeatureSpec, phones: Sequence[PhoneInterval], rows: int) -> NDArray[np.int64]:
+    """Return where the rows of each phone begin and end in stored rows of a spec that keeps all frames.
+
+    Phone k has rows ``offsets[k]:offsets[k + 1]``; shape (phones + 1,). ``rows`` is the number of the
+    parent's frames for the recording.
+    """
+    counts = np.diff(bounds_of(spec, phones, rows))[:, 0]
+    return np.concatenate([[0], np.cumsum(counts)])
+
+
 def pool(frames: NDArray[Any], bounds: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the mean of ``frames`` (rows, *dims) in each window, shape (windows, *dims), in float32.
 
-    A window without frames is NaN: the recording is shorter than one frame.
+    NaN is left out; a window without frames or with nothing but NaN is NaN.
     """
     pooled = np.full((len(bounds), *frames.shape[1:]), np.nan, dtype=np.float32)
     for row, (first, last) in enumerate(bounds):
         if last > first:
-            pooled[row] = frames[first:last].mean(axis=0, dtype=np.float32)
+            pooled[row] = defined_mean(frames[first:last])
     return pooled
 
 
 @dataclass(frozen=True)
 class Segments:
-    """Phone-segment embeddings of the frames that ``parent`` describes."""
+    """The frames that ``parent`` describes, averaged over the window of each phone or all of them kept."""
 
     parent: FeatureSpec
+    window: Window = "centre"
+    kept: bool = False
 
     @cached_property
     def spec(self) -> FeatureSpec:
-        """One row for each speech phone, of the parent's dims, as float16."""
+        """Rows of the parent's dims and dtype: one for each speech phone, or all frames of each."""
+        operation = "segments" + ("-interval" if self.window == "interval" else "")
+        interval: dict[str, Json] = {
+            "window": "interval",
+            "frames": "start <= i x hop < stop, or the nearest",
+        }
+        centre: dict[str, Json] = {"half_window": HALF_WINDOW, "centre": "round(t/hop), half up"}
         return FeatureSpec(
-            name=f"segments-{self.parent.name}",
-            version=1,
-            params={"half_window": HALF_WINDOW, "centre": "round(t/hop), half up", "pooling": "mean"},
+            name=f"{operation}{'-frames' if self.kept else ''}-{self.parent.name}",
+            version=2,
+            params={
+                **(interval if self.window == "interval" else centre),
+                "pooling": "none" if self.kept else "mean",
+            },
             dims=self.parent.dims,
-            dtype="float16",
+            dtype=self.parent.dtype,
             sample_rate=self.parent.sample_rate,
-            law=FrameLaw(kind="phones", hop=self.parent.law.hop),
+            law=FrameLaw(kind="phone-frames" if self.kept else "phones", hop=self.parent.law.hop),
             uses=tuple(sorted({*self.parent.uses, "alignment"})),
             parent=self.parent.digest,
         )
 
-    def extract_many(self, clips: Sequence[Clip]) -> list[NDArray[np.float16]]:
-        """Return (phones, *dims) float16 for each clip; only ``clip.frames`` and ``clip.phones`` are read.
+    def extract_many(self, clips: Sequence[Clip]) -> list[NDArray[Any]]:
+        """Return (phones, *dims), or (frames of all phones, *dims), for each clip.
 
-        Raises `ExtractionError` when a clip comes without the frames of the parent or with other dims.
+        Only ``clip.frames`` and ``clip.phones`` are read. Raises `ExtractionError` when a clip comes without
+        the frames of the parent or with other dims.
         """
         return [self._rows(clip) for clip in clips]
 
-    def _rows(self, clip: Clip) -> NDArray[np.float16]:
-        frames = clip.frames
-        if frames is None or frames.shape[1:] != self.parent.dims:
-            found = "none" if frames is None else f"rows of shape {frames.shape[1:]}"
-            raise ExtractionError(f"stored rows of {self.parent.name}", found, "extract the parent first")
-        bounds = segment_bounds(
-            clip.phones, len(frames), hop=self.parent.law.hop, rate=self.parent.sample_rate
-        )
-        return pool(frames, bounds).astype(np.float16)
+    def _rows(self, clip: Clip) -> NDArray[Any]:
+        frames = parent_rows(clip, self.parent)
+        bounds = bounds_of(self.spec, clip.phones, len(frames))
+        if not self.kept:
+            return pool(frames, bounds).astype(self.parent.dtype)
+        parts = [frames[first:last] for first, last in bounds]
+        return np.concatenate([frames[:0], *parts]).astype(self.parent.dtype)
 
 
-def segments(parent: FeatureSpec) -> Segments:
+def segments(parent: FeatureSpec, window: Window = "centre", *, kept: bool = False) -> Segments:
     """Return the extractor of phone segments for the frames of ``parent``.
 
     Raises `ExtractionError` when ``parent`` has no frames in time.
     """
-    if row_count(parent.law, COMMON_RATE, 0) < 2 or not parent.law.hop:
-        raise ExtractionError(
-            "a spec with frames in time", f"{parent.name} ({parent.law.kind})", "pool another spec"
-        )
-    return Segments(parent)
+    check_frames(parent, in_time=True)
+    return Segments(parent, window, kept)

@@ -9,6 +9,7 @@ from operator import attrgetter
 import numpy as np
 
 from features.framing import resampled_length, row_count
+from features.segments import kept_rows
 from pipeline.items import Limits, Recording, Task, WorkItem, by_length, grouped
 from store.catalogue import Placement, WantedRows
 from store.errors import ConfigurationError, ExtractionError
@@ -56,10 +57,12 @@ class _Wish:
         self.row_bytes = prod(spec.dims) * np.dtype(spec.dtype).itemsize
         self.row_key = _row_keys(spec)
 
-    def length(self, utterance: Utterance, phones: int) -> int:
-        """Return the number of rows by the frame law."""
+    def length(self, utterance: Utterance, phones: Sequence[PhoneInterval], parent: int) -> int:
+        """Return the number of rows by the frame law; ``parent`` is that of the spec it is derived from."""
+        if self.spec.law.kind == "phone-frames":
+            return kept_rows(self.spec, phones, parent)
         samples = resampled_length(utterance.n_samples, utterance.sample_rate, self.spec.sample_rate)
-        return row_count(self.spec.law, samples, phones)
+        return row_count(self.spec.law, samples, len(phones))
 
 
 class _Planner:
@@ -80,13 +83,14 @@ class _Planner:
         alignment = self.alignments.get(utterance.id)
         phones = alignment.phones if alignment else ()
         keys: dict[str, str] = {}
+        lengths: dict[str | None, int] = {None: 0}
         if alignment is None and any(wish.aligned for wish in self.wishes):
             self._leave_out(utterance, "not aligned")
         for wish in self.wishes:
             parent = wish.spec.parent
             if (wish.aligned and alignment is None) or (parent is not None and parent not in keys):
                 continue
-            length = wish.length(utterance, len(phones))
+            length = lengths[wish.digest] = wish.length(utterance, phones, lengths[parent])
             if length < 1:
                 self._leave_out(utterance, f"{wish.spec.name}: its frame law gives no rows")
                 continue

@@ -1,7 +1,7 @@
 """One work item: read each recording once, run every missing extractor, write the rows where they belong."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -16,6 +16,7 @@ from pipeline.items import Recording, Task, WorkItem
 from store.catalogue import read_placed, write_item
 from store.errors import AudioError
 from store.records import FeatureSpec, Utterance
+from store.vocabulary import NATIVE_RATE
 
 Array = NDArray[np.generic]
 
@@ -113,13 +114,13 @@ def run_item(job: Job) -> Receipt:
     )
 
 
-Sounds = Mapping[tuple[str, int], NDArray[np.float32]]
-"""Mono samples by (utterance id of the recording, rate)."""
+Sounds = Mapping[tuple[str, int], Clip]
+"""Mono samples, and what extractors share of them, by (utterance id of the recording, rate of the spec)."""
 
 
 def _read_all(state: _State, specs: Mapping[str, FeatureSpec]) -> Sounds:
     """Decode each recording once, at every rate that its tasks need; derived rows need no audio."""
-    sounds: dict[tuple[str, int], NDArray[np.float32]] = {}
+    sounds: dict[tuple[str, int], Clip] = {}
     for recording in state.job.item.recordings:
         direct = [task for task in recording.tasks if task.parent_key is None]
         if not direct:
@@ -132,7 +133,8 @@ def _read_all(state: _State, specs: Mapping[str, FeatureSpec]) -> Sounds:
                 state.fail(task, f"cannot be read: {error}")
             continue
         for rate in sorted({specs[task.spec].sample_rate for task in direct}):
-            sounds[utterance.id, rate] = to_mono(native, rate)
+            actual = native.rate if rate == NATIVE_RATE else rate
+            sounds[utterance.id, rate] = Clip(samples=to_mono(native, actual), rate=actual)
     return sounds
 
 
@@ -190,9 +192,11 @@ def _clips(
 
 
 def _clip(recording: Recording, task: Task, spec: FeatureSpec, sounds: Sounds, frames: Array | None) -> Clip:
-    silent = np.zeros(0, dtype=np.float32)
-    samples = silent if frames is not None else sounds[recording.utterance.id, spec.sample_rate]
-    return Clip(samples=samples, rate=spec.sample_rate, gender=task.gender, phones=task.phones, frames=frames)
+    if frames is not None:
+        silent = np.zeros(0, dtype=np.float32)
+        return Clip(silent, spec.sample_rate, gender=task.gender, phones=task.phones, frames=frames)
+    sound = sounds[recording.utterance.id, spec.sample_rate]
+    return replace(sound, gender=task.gender, phones=task.phones)  # what is shared stays shared
 
 
 def _parent_rows(

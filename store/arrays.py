@@ -34,6 +34,7 @@ SHARD_BYTES = 4 * 1024 * 1024
 CHUNK_ROWS = (16, 1024)
 SHARD_ROWS = {"utterance": 512, "phones": 4096}
 MOST_SHARD_ROWS = 16_384
+"""Rows of single numbers, which are samples, are bounded by bytes alone."""
 
 Array = NDArray[Any]
 
@@ -85,6 +86,8 @@ def geometry(spec: FeatureSpec) -> Geometry:
     row_bytes = prod(cut) * dtype.itemsize
     low, high = CHUNK_ROWS
     most = SHARD_ROWS.get(spec.law.kind, MOST_SHARD_ROWS)
+    if not spec.dims:
+        high = most = SHARD_BYTES
     chunk = min(max(_power_below(CHUNK_BYTES // row_bytes), low), high, most)
     shard = min(max(_power_below(SHARD_BYTES // row_bytes), chunk), most)
     return Geometry(spec.dims, dtype, (shard, *cut), (chunk, *cut))

@@ -103,23 +103,27 @@ class FrameLaw:
     """How many rows a recording gives; the arithmetic is in `features.framing`.
 
     ``kind`` is ``centred`` (1 + n // hop; row i is centred at sample i x hop), ``ceil`` (ceil(n / hop)),
-    ``convolutional`` (a stack of unpadded convolutions, ``kernels`` and ``strides``), ``phones`` (one row for
-    each non-silent interval) or ``utterance`` (one row). ``hop`` is in samples at the spec's rate.
+    ``convolutional`` (a stack of unpadded convolutions, ``kernels`` and ``strides``), ``fixed`` (``rows``,
+    whatever the length), ``phones`` (one row for each non-silent interval), ``phone-frames`` (the frames of
+    every non-silent interval, one behind the other) or ``utterance`` (one row). ``hop`` is in samples at the
+    spec's rate.
     """
 
     kind: str
     hop: int = 0
     kernels: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureSpec:
     """What a feature is: everything that its values depend on, apart from the recording.
 
-    ``dims`` is the shape of one row, e.g. ``(80,)`` or ``(layers, dim)``; ``uses`` names what a row depends
-    on beside the samples: ``"gender"`` and/or ``"alignment"``; ``parent`` is the digest of the spec whose
-    stored rows this one is derived from.
+    ``dims`` is the shape of one row, e.g. ``(80,)`` or ``(layers, dim)``; ``sample_rate`` is the rate in Hz
+    of the samples that it is computed from, `NATIVE_RATE` for that of each file; ``uses`` names what a row
+    depends on beside the samples: ``"gender"`` and/or ``"alignment"``; ``parent`` is the digest of the spec
+    whose stored rows this one is derived from.
     """
 
     name: str
@@ -138,8 +142,11 @@ class FeatureSpec:
         return digest(self.canonical())
 
     def canonical(self) -> dict[str, Json]:
-        """Return the spec as plain JSON."""
-        return {**asdict(self), "params": dict(self.params)}
+        """Return the spec as plain JSON; ``rows`` of the law is there where it says something."""
+        content: dict[str, Json] = {**asdict(self), "params": dict(self.params)}
+        if not self.law.rows:
+            content["law"] = {key: value for key, value in asdict(self.law).items() if key != "rows"}
+        return content
 
     def row_key(self, audio_sha256: str, *, gender: str | None = None, alignment: str | None = None) -> str:
         """Return the content key of one recording's rows; arguments the spec does not use are left out."""

@@ -47,7 +47,11 @@ def _from_json(content: dict[str, Any]) -> FeatureSpec:
         dtype=content["dtype"],
         sample_rate=content["sample_rate"],
         law=FrameLaw(
-            kind=law["kind"], hop=law["hop"], kernels=tuple(law["kernels"]), strides=tuple(law["strides"])
+            kind=law["kind"],
+            hop=law["hop"],
+            kernels=tuple(law["kernels"]),
+            strides=tuple(law["strides"]),
+            rows=law.get("rows", 0),
         ),
         uses=tuple(content["uses"]),
         parent=content["parent"],

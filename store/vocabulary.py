@@ -19,5 +19,8 @@ GENDERS: tuple[str, ...] = ("female", "male", "unknown")
 COMMON_RATE = 16_000
 """Samples per second of every stored time: intervals count samples at this rate."""
 
+NATIVE_RATE = 0
+"""What a feature spec gives as its sample rate where it takes the samples of each file as they are."""
+
 SILENCE = ""
 """The phone symbol of silence, pause and noise."""

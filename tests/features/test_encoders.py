@@ -9,8 +9,8 @@ import pytest
 
 from features.clip import Clip
 from features.framing import row_count
+from features.mel import LogMel
 from features.self_supervised import batches, encoder
-from features.spectral import LogMel
 from store.errors import ExtractionError
 
 LENGTHS = (399, 400, 5_000, 16_000, 9_321)
