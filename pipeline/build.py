@@ -23,6 +23,7 @@ from pipeline.tally import BuildReport, Progress, Tally
 from pipeline.work import Job, Receipt, run_item
 from store.catalogue import Commit, Store, StoreWriter
 from store.errors import ConfigurationError, ExtractionError
+from store.tombstones import read_tombstones
 
 __all__ = ["BuildInputs", "BuildReport", "Progress", "Rebuilt", "build", "plan_build", "rebuild"]
 
@@ -76,11 +77,13 @@ def rebuild(
     ConfigurationError
         If a corpus has no folder, a derived feature lacks its parent, or the scheduler cannot be reached.
     StoreError
-        If another build holds the store, or the store cannot be read or written.
+        If another build holds the store, the store cannot be read or written, or it forgot some of the
+        utterances on request after they were ingested.
     ExtractionError
         If the scheduler goes away.
     """
     with store.writer() as writer:
+        read_tombstones(store.layout).refuse(inputs.utterances)  # ingested before somebody was forgotten
         report = build(
             store,
             writer,

@@ -11,6 +11,7 @@ from store.atomic import TEMPORARY, exclusive_lock, unwritable, write_bytes, wri
 from store.documents import read_document, write_document
 from store.entries import Commit, Placement, WantedRows
 from store.errors import StoreError
+from store.forget_journal import check_finished
 from store.layout import Layout
 from store.leases import server_time
 from store.log import Log
@@ -19,6 +20,7 @@ from store.receipts import read_placed, write_item
 from store.records import Alignment, FeatureSpec, Skipped, Utterance
 from store.specs import DIGEST_LENGTH, choose, known_specs, load_spec
 from store.tables import content_digest, read_records, write_records
+from store.tombstones import read_tombstones
 from store.writer import StoreWriter
 
 __all__ = ["Commit", "Placement", "Store", "StoreWriter", "WantedRows", "read_placed", "write_item"]
@@ -81,10 +83,14 @@ class Store:
         return store
 
     def put_manifest(self, utterances: Sequence[Utterance], skipped: Sequence[Skipped]) -> str:
-        """Store a manifest and what it left out; return the digest of both, whatever their order."""
+        """Store a manifest and what it left out; return the digest of both, whatever their order.
+
+        StoreError where it holds what was forgotten on request.
+        """
+        read_tombstones(self.layout).refuse(utterances, (row.utterance for row in skipped))
         first = _sorted(utterances, lambda item: item.id), Utterance
-        second = _sorted(skipped, _skipped_order), Skipped
-        return _put_pair(first, second, self.layout.manifest, self.layout.manifest_skipped)
+        second = _sorted(skipped, skipped_order), Skipped
+        return put_pair(first, second, self.layout.manifest, self.layout.manifest_skipped)
 
     def manifest(self, digest: str) -> tuple[Utterance, ...]:
         """Return the utterances of a manifest, by id; StoreError if there is none."""
@@ -101,11 +107,16 @@ class Store:
         alignments: Sequence[Alignment],
         unaligned: Sequence[Skipped],
     ) -> str:
-        """Store the alignments of a corpus by one aligner; return the digest, and remember them as latest."""
+        """Store the alignments of a corpus by one aligner; return the digest, and remember them as latest.
+
+        StoreError where they hold what was forgotten on request.
+        """
+        names = [*(row.utterance for row in alignments), *(row.utterance for row in unaligned)]
+        read_tombstones(self.layout).refuse((), names)
         pointer = self.layout.latest_alignments(corpus, aligner_digest)
         first = _sorted(alignments, lambda item: item.utterance), Alignment
-        second = _sorted(unaligned, _skipped_order), Skipped
-        identifier = _put_pair(first, second, self.layout.alignments, self.layout.unaligned)
+        second = _sorted(unaligned, skipped_order), Skipped
+        identifier = put_pair(first, second, self.layout.alignments, self.layout.unaligned)
         _point(pointer, identifier)
         return identifier
 
@@ -170,9 +181,10 @@ class Store:
         Raises
         ------
         StoreError
-            At once, if another writer holds it, naming its process.
+            At once, if another writer holds it, naming its process; or if a forgetting is unfinished.
         """
         with exclusive_lock(self.layout.lock) as held:
+            check_finished(self.layout)
             yield StoreWriter(self.layout, self.log, held)
 
     def commits(self) -> tuple[Commit, ...]:
@@ -212,7 +224,8 @@ def _sorted(records: Iterable[T], key: Callable[[T], str]) -> tuple[T, ...]:
     return tuple(sorted(records, key=key))
 
 
-def _skipped_order(item: Skipped) -> str:
+def skipped_order(item: Skipped) -> str:
+    """Return what sorts rows of left-out items, so that their table has one digest."""
     return "\n".join((item.utterance, item.corpus, item.path, item.stage, item.reason))
 
 
@@ -222,7 +235,7 @@ def pair_digest(first: tuple[Sequence[Any], type[Any]], second: tuple[Sequence[A
     return sha256(text.encode()).hexdigest()
 
 
-def _put_pair(
+def put_pair(
     first: tuple[Sequence[Any], type[Any]],
     second: tuple[Sequence[Any], type[Any]],
     first_path: Callable[[str], Path],

@@ -19,6 +19,7 @@ from store.joined import Joined, Licence, join
 from store.labels import Labels
 from store.layout import index_path
 from store.lazy import whole_array
+from store.readers import hold
 from store.records import Alignment, FeatureSpec, Skipped, Utterance
 from store.runs import runs
 from store.specs import choose, in_order, load_spec
@@ -40,6 +41,7 @@ class FeatureStore:
     """One snapshot, read only. ``checked`` says whether reads verify the checksums of the values."""
 
     def __init__(self, store: Store, commit: Commit, checked: bool) -> None:
+        self.lease = hold(store.layout)
         self.store = store
         self.commit = commit
         self.checked = checked
@@ -56,9 +58,11 @@ class FeatureStore:
         Raises
         ------
         StoreError
-            If there is no store or no such snapshot, or it is of another format version.
+            If there is no store or no such snapshot, it is of another format version, or something in it is
+            being forgotten.
         """
         store = Store.open(uri)
+        _lease = hold(store.layout)  # before the snapshot is looked up, so that it cannot go in between
         return cls(store, store.resolve(snapshot), checked)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -82,7 +82,7 @@ def collect(store: Store, *, keep: int = 1) -> Garbage:
         for item in garbage.removals:
             writer.held()
             remove(item.path)
-        _remove_empty_folders((store.layout.arrays, store.layout.all_receipts))
+        remove_empty_folders((store.layout.arrays, store.layout.all_receipts))
     return garbage
 
 
@@ -103,7 +103,7 @@ def remove(path: Path) -> None:
         raise unwritable(path, error) from error
 
 
-def _remove_empty_folders(roots: Iterable[Path]) -> None:
+def remove_empty_folders(roots: Iterable[Path]) -> None:
     """Remove the empty folders below ``roots``, where only the holder of the writer's lock makes any."""
     for root in roots:
         for folder in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):

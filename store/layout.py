@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from store.atomic import TEMPORARY
 from store.errors import StoreError
 
 LONGEST_NAME = 120
@@ -77,6 +78,31 @@ class Layout:
     def collected(self) -> Path:
         """The document that names the commits that were removed."""
         return self.root / "collected.json"
+
+    @property
+    def tombstones(self) -> Path:
+        """The salted hashes of what must not be taken in again."""
+        return self.root / "tombstones.json"
+
+    @property
+    def journal(self) -> Path:
+        """The document that is there while a forgetting is unfinished."""
+        return self.root / "forget.json"
+
+    @property
+    def forgotten(self) -> Path:
+        """The folder of receipts of what was forgotten."""
+        return self.root / "forgotten"
+
+    @property
+    def readers(self) -> Path:
+        """The folder of leases, one file for each process that reads."""
+        return self.root / "readers"
+
+    @property
+    def staging(self) -> Path:
+        """The folder that holds what a forgetting moves into place."""
+        return self.root / f"{TEMPORARY}forget"
 
     @property
     def specs(self) -> Path:

@@ -11,6 +11,7 @@ from store.digests import Json, short
 from store.documents import create_document, read_document, write_document
 from store.entries import Commit
 from store.errors import StoreError
+from store.forgotten import renewed_snapshots
 from store.layout import Layout, plain_name
 from store.objects import ObjectPath
 
@@ -117,9 +118,7 @@ class Log:
             lineage=dict(lineage),
             number=self.head_number() + 1,
         )
-        files = {self._relative(path): file_digest(path) for path in self._tables(commit)}
-        path = self.layout.commit(commit.number)
-        if not create_document(path, {**_as_json(commit), "files": files}):
+        if not create_document(self.layout.commit(commit.number), self.document(commit)):
             raise StoreError(
                 f"no commit {commit.number} in {self.layout.root} yet",
                 "that of another writer, which was faster",
@@ -127,6 +126,11 @@ class Log:
             )
         write_document(self.layout.head, {"number": commit.number, "snapshot": snapshot})
         return commit
+
+    def document(self, commit: Commit) -> dict[str, Json]:
+        """Return an entry as it is written: the commit, and the digests of the files of its tables."""
+        files = {self._relative(path): file_digest(path) for path in self._tables(commit)}
+        return {**_as_json(commit), "files": files}
 
     def resolve(self, ref: str | None) -> Commit:
         """Return the commit that ``ref`` names; see `Store.resolve`."""
@@ -142,7 +146,19 @@ class Log:
         found = [name for name in by_snapshot if len(ref) >= SHORTEST_PREFIX and name.startswith(ref)]
         if len(found) == 1:
             return by_snapshot[found[0]]
+        if not found and len(ref) >= SHORTEST_PREFIX:
+            self._refuse_forgotten(ref)
         raise self._unresolved(ref, len(found), list(by_snapshot), sorted(tagged))
+
+    def _refuse_forgotten(self, ref: str) -> None:
+        """Raise where ``ref`` is the id of a snapshot that `store.forget` replaced, naming the new one."""
+        renewed = renewed_snapshots(self.layout)
+        named = {new for old, new in renewed.items() if old.startswith(ref)}
+        if named:
+            news = ", ".join(short(new) for new in sorted(named))
+            raise StoreError(
+                f"a snapshot {ref[:80]}", f"forgotten, see {news}", f"name {news} or a tag instead"
+            )
 
     def _unresolved(self, ref: str, count: int, snapshots: Sequence[str], tags: Sequence[str]) -> StoreError:
         gone = [name for name in self.collected().values() if len(ref) >= SHORTEST_PREFIX]

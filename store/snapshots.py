@@ -54,17 +54,20 @@ def indexed_id(indexes: Indexes) -> str:
     )
 
 
-def write_snapshot(layout: Layout, identifier: str, indexes: Indexes, *, renew: bool = False) -> None:
+def write_snapshot(
+    layout: Layout, identifier: str, indexes: Indexes, *, renew: bool = False, final: Path | None = None
+) -> None:
     """Write a snapshot's folder in one step; one that is there already is kept, or replaced to ``renew`` it.
 
     The description comes last: where folders cannot be renamed into place, it says that the rest is there.
+    ``final`` names another folder than its usual one.
 
     Raises
     ------
     StoreError
         If it cannot be written; no part of it is left.
     """
-    final = layout.snapshot(identifier)
+    final = final or layout.snapshot(identifier)
     if (final / DESCRIPTION).exists() and not renew:
         return
     with folder_aside(final, renew=renew) as folder:

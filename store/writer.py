@@ -11,9 +11,11 @@ from store.layout import Layout
 from store.leases import Held
 from store.log import Log
 from store.receipts import ReceiptRow, ShardSizes, receipts, receipts_end
-from store.records import FeatureSpec
+from store.records import FeatureSpec, Utterance
 from store.snapshots import Part, read_index, read_parts, snapshot_id, write_snapshot
 from store.specs import write_spec
+from store.tables import read_records
+from store.tombstones import read_tombstones
 
 NAMED_MISSING = 5
 
@@ -116,6 +118,7 @@ class StoreWriter:
         """
         tables = tuple(sorted(alignments.values() if isinstance(alignments, Mapping) else alignments))
         self._check_tables(manifest, tables)
+        self._check_forgotten(manifest)
         identifier = snapshot_id((row.spec, row.utterance, row.row_key, row.length) for row in wanted)
         head = self.log.head()
         same = head and (head.snapshot, head.manifest, head.alignments) == (identifier, manifest, tables)
@@ -190,6 +193,12 @@ class StoreWriter:
                 raise StoreError(
                     f"the table {path}", "no such file", "put it into the store before the commit"
                 )
+
+    def _check_forgotten(self, manifest: str) -> None:
+        """Refuse a manifest that was written before a forgetting and committed after it."""
+        tombstones = read_tombstones(self.layout)
+        if tombstones:
+            tombstones.refuse(read_records(self.layout.manifest(manifest), Utterance))
 
     def _indexes(self, wanted: Sequence[WantedRows]) -> dict[tuple[str, str], tuple[IndexRow, ...]]:
         groups: dict[tuple[str, str], dict[str, WantedRows]] = {}
