@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from flows.split_commands import split_group
-from flows.store_commands import WORK, store_group
+from flows.store_commands import store_group
+from flows.store_options import ONLY_WORK
 from store.errors import ConfigurationError, PhonanchorError
 
 # Commands import what they run inside their functions: `store ls` must not wait for torch and Prefect, and
@@ -51,6 +52,7 @@ BUILD = _options(
     click.option("--config", type=FOLDER, help="A TOML or YAML file with [build] and [experiment]."),
     click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable."),
     click.option("--work", type=FOLDER, help="Working folder (work)."),
+    click.option("--store", help="Folder or s3://bucket/prefix of the store (in the working folder)."),
 )
 TRAIN = _options(
     click.option("--preset", help="quick or paper."),
@@ -101,7 +103,7 @@ def features_command(**options: Any) -> None:
 
 @commands.command("report")
 @click.argument("run_id", required=False)
-@WORK
+@ONLY_WORK
 def report_command(run_id: str | None, work: Path) -> None:
     """Write the report of a run anew (the newest by default); its finished training runs are used again."""
     from flows.train_commands import report_again
@@ -181,7 +183,7 @@ def encoders_command(mirror: Path | None, as_json: bool) -> None:
 
 
 @commands.command("doctor")
-@WORK
+@ONLY_WORK
 def doctor_command(work: Path) -> None:
     """Say what this machine offers and what is missing."""
     from flows.doctor import examine
@@ -216,7 +218,7 @@ def _configuration(options: dict[str, Any]) -> Any:
     }
     return load(
         given.get("config"),
-        top={key: given[key] for key in ("work", "corpora") if key in given},
+        top={key: given[key] for key in ("work", "store", "corpora") if key in given},
         overrides={"build": {**build, **parallel}, "experiment": {**experiment, **parallel}},
         assignments=assignments,
     )

@@ -12,6 +12,7 @@ from flows.cron import check_cron
 from flows.stages import Features
 from pipeline.corpora.corpus import corpus_by_name
 from store.digests import short
+from store.objects import ObjectPath
 
 FOLDERS_BY_CORPUS = ("alignments", "mfa_models", "mfa_dictionaries")
 """Settings that name a place for each corpus."""
@@ -59,9 +60,11 @@ def resolved(configuration: Configuration) -> Configuration:
     named = {key: _absolute(getattr(configuration.build, key)) for key in FOLDERS_BY_CORPUS}
     mirror = stages.model_mirror(configuration.build.mirror)
     folder = str(mirror.expanduser().resolve()) if mirror else None
+    place = configuration.place
+    store = str(place if isinstance(place, ObjectPath) else place.resolve())
     build = configuration.build.model_copy(update={"encoder": encoder, "mirror": folder, **named})
     return configuration.model_copy(
-        update={"work": configuration.work.resolve(), "corpora": corpora, "build": build}
+        update={"work": configuration.work.resolve(), "store": store, "corpora": corpora, "build": build}
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.settings import BuildSettings
 from store.digests import digest
 from store.errors import ConfigurationError
+from store.objects import place
 from training.experiment import Experiment
 
 SAMPLE = Path(str(files("training"))) / "experiments" / "sample.toml"
@@ -35,7 +36,9 @@ class Configuration(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     work: Path = Path("work")
-    """Working folder: store, caches, sample, runs and Prefect's home lie in it."""
+    """Working folder: store (unless it lies elsewhere), caches, sample, runs and Prefect's home lie in it."""
+    store: str | None = None
+    """Folder or s3://bucket/prefix of the feature store; left out, ``store`` in the working folder."""
     corpora: Path | None = None
     """Folder that holds the corpus folders; the embedded sample needs none."""
     build: BuildSettings = Field(default_factory=BuildSettings)
@@ -54,9 +57,14 @@ class Configuration(BaseModel):
         return None if self.build.names else self.experiment.classes
 
     @property
+    def place(self) -> Path:
+        """Where the store lies."""
+        return place(self.store) if self.store else self.work / "store"
+
+    @property
     def digest(self) -> str:
         """SHA-256 of everything that may change a result: no folders, no numbers of workers."""
-        skipped: dict[str, Any] = {"work": True, "corpora": True, **_WITHOUT_EFFECT_ON_RESULTS}
+        skipped: dict[str, Any] = {"work": True, "store": True, "corpora": True, **_WITHOUT_EFFECT_ON_RESULTS}
         return digest(self.model_dump(mode="json", exclude=skipped))
 
     def to_json(self) -> str:
@@ -73,9 +81,9 @@ def load(
 ) -> Configuration:
     """Return the validated configuration.
 
-    Later sources win: the file at ``path``, ``top`` (``work``, ``corpora``) and ``overrides`` (by table, from
-    command-line options), ``assignments`` (``table.key=value`` from ``--set``). Where no corpus is
-    named, what is left open is that of the embedded sample.
+    Later sources win: the file at ``path``, ``top`` (``work``, ``store``, ``corpora``) and ``overrides`` (by
+    table, from command-line options), ``assignments`` (``table.key=value`` from ``--set``). Where no corpus
+    is named, what is left open is that of the embedded sample.
 
     Raises
     ------
@@ -170,6 +178,7 @@ def _fields(table: str) -> Mapping[str, Any]:
 def _all_keys() -> list[str]:
     return [
         "work",
+        "store",
         "corpora",
         *(f"{table}.{key}" for table in ("build", "experiment") for key in _fields(table)),
     ]
@@ -217,7 +226,7 @@ def _explained(error: ValidationError) -> ConfigurationError:
     if first["type"] == "extra_forbidden":
         table = parts[0] if len(parts) > 1 else ""
         valid = [key for key in _all_keys() if "." in key] if not table else list(_fields(table))
-        suggestions = [*valid, "work", "corpora", "build", "experiment"] if not table else valid
+        suggestions = [*valid, "work", "store", "corpora", "build", "experiment"] if not table else valid
         return ConfigurationError(
             f"the settings of [{table}]" if table else "the tables [build] and [experiment]",
             f"the unknown key {name!r}",

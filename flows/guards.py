@@ -10,6 +10,7 @@ from pipeline.ingest import Ingested
 from pipeline.plan import BuildPlan, Forecast, forecast
 from pipeline.tally import BuildReport
 from store.errors import StoreError, TooManyQuarantinedError
+from store.objects import ObjectPath
 from store.records import Skipped
 
 MARGIN = 0.1
@@ -19,7 +20,8 @@ MARGIN = 0.1
 def check_space(path: Path, plan: BuildPlan) -> None:
     """Print what each feature of a plan will add to the store at ``path``, and what is free there.
 
-    The bytes are those before compression; indexes and receipts are small beside them.
+    The bytes are those before compression; indexes and receipts are small beside them. An object store has no
+    end that could be asked for.
 
     Raises
     ------
@@ -29,9 +31,13 @@ def check_space(path: Path, plan: BuildPlan) -> None:
     rows = [row for row in forecast(plan) if row.rows]
     if not rows:
         return
-    needed, free = sum(row.bytes for row in rows), free_bytes(path)
+    needed = sum(row.bytes for row in rows)
     for row in rows:
         print(_line(row))
+    if isinstance(path, ObjectPath):
+        print(f"forecast: {size(needed)} in all, in {path}")
+        return
+    free = free_bytes(path)
     print(f"forecast: {size(needed)} in all, {size(free)} free in {path}")
     if needed * (1 + MARGIN) > free:
         largest = max(rows, key=lambda row: row.bytes)

@@ -99,7 +99,7 @@ def check_corpus(configuration: Configuration, corpus: Corpus) -> None:
 
 def check_store(configuration: Configuration) -> None:
     """Raise `StoreError` where a store is there and cannot be used, before anything is read."""
-    path = configuration.work / "store"
+    path = configuration.place
     if path.is_dir() and any(path.iterdir()):
         Store.open(path)
 
@@ -173,7 +173,7 @@ def check_classes(ingested: Ingested, classes: Sequence[str]) -> None:
 
 def open_store(configuration: Configuration) -> Store:
     """Open the store of the working folder, or make it."""
-    return Store.create(configuration.work / "store")
+    return Store.create(configuration.place)
 
 
 def align_corpus(

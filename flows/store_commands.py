@@ -15,7 +15,7 @@ from store.digests import short
 from store.errors import StoreError
 from store.verify import verify
 
-__all__ = ["WORK", "store_group"]
+__all__ = ["store_group"]
 
 
 @click.group("store")

@@ -1,16 +1,34 @@
 """What the store commands share: their options, opening the store, and printing."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from store.catalogue import Commit, Store
 
-WORK = click.option(
+F = TypeVar("F", bound=Callable[..., Any])
+
+ONLY_WORK = click.option(
     "--work", type=click.Path(path_type=Path), default=Path("work"), show_default=True, help="Working folder."
 )
+_STORE = click.option(
+    "--store",
+    metavar="FOLDER|s3://BUCKET/PREFIX",
+    expose_value=False,
+    callback=lambda context, _, value: context.meta.update({_NAMED_STORE: value}),
+    help="A store that lies elsewhere than in the working folder.",
+)
+_NAMED_STORE = "store"
+
+
+def WORK(function: F) -> F:  # noqa: N802 (an option, like those beside it)
+    """Add --work and --store: a command takes ``work`` and hands it to `opened`."""
+    return ONLY_WORK(_STORE(function))
+
+
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 SNAPSHOT = click.argument("snapshot", required=False)
 NAMED = 10
@@ -18,8 +36,9 @@ NAMED = 10
 
 
 def opened(work: Path) -> Store:
-    """Return the store of a working folder; StoreError if there is none."""
-    return Store.open(work / "store")
+    """Return the store that --store names, else that of the working folder; StoreError if there is none."""
+    named = click.get_current_context().meta.get(_NAMED_STORE)
+    return Store.open(named or work / "store")
 
 
 def print_json(value: Any) -> None:

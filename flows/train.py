@@ -54,7 +54,7 @@ def train_crosslingual(configuration: dict[str, Any]) -> Run:
 def train_on_snapshot(configuration: dict[str, Any]) -> Run:
     """Train on the newest snapshot of the store, without looking at the corpora, and return the `Run`."""
     settings = validated(configuration)
-    store = Store.open(settings.work / "store")
+    store = Store.open(settings.place)
     run = Run(settings, features_of(store, store.resolve(None)))
     train(run)
     report(run)

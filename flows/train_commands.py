@@ -28,7 +28,7 @@ def train_crosslingual(configuration: Configuration) -> None:
 
 def train_only(configuration: Configuration) -> None:
     """Train on the newest snapshot as it is."""
-    Store.open(configuration.work / "store")
+    Store.open(configuration.place)
     prefect_home.prepare(configuration.work)
     from flows.train import train_on_snapshot  # see train_crosslingual
 
@@ -40,7 +40,7 @@ def report_again(work: Path, run_id: str | None) -> None:
     """Write the page and the figures of a run anew, from its own tables; nothing is trained."""
     folder = results.find_run(work, run_id)
     configuration = load(folder / "configuration.json", top={"work": work})
-    store = Store.open(work / "store")
+    store = Store.open(configuration.place)
     made = stages.features_of(store, store.resolve(results.snapshot_of(folder)))
     features = replace(made, skipped=results.left_out_before_training(folder))
     outcome = read_outcome(

@@ -13,13 +13,14 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from obstore.exceptions import BaseError
+from obstore.store import S3Store
 from zarr.codecs import BloscCodec, Crc32cCodec
-from zarr.storage import ObjectStore, StorePath
+from zarr.storage import ObjectStore
 
 from store.atomic import remove_folder, sync, temporary_beside, unwritable, write_bytes
 from store.digests import digest
 from store.errors import StoreError
-from store.objects import SCHEME, ObjectPath, asking, place
+from store.objects import ObjectPath, asking, path_of
 from store.records import FeatureSpec
 
 FAST_PIPELINE = "zarrs.ZarrsCodecPipeline"
@@ -97,9 +98,9 @@ def _power_below(number: int) -> int:
     return 1 << (max(number, 1).bit_length() - 1)
 
 
-def _location(path: Path) -> str | StorePath:
+def _location(path: Path) -> "str | ObjectStore[S3Store]":
     """Return what zarr finds an array by."""
-    return StorePath(ObjectStore(path.client), path.key) if isinstance(path, ObjectPath) else str(path)
+    return ObjectStore(path.client_below) if isinstance(path, ObjectPath) else str(path)
 
 
 def create_array(path: Path, spec: FeatureSpec) -> None:
@@ -286,4 +287,4 @@ def _check_reachable(array: "zarr.Array[Any]") -> None:
     """Raise `ObjectStoreError` where an array's server does not answer: its values are not damaged then."""
     store = array.store_path.store
     if isinstance(store, ObjectStore):
-        place(f"{SCHEME}{store.store.config['bucket']}/{array.path}").exists()
+        path_of(store.store).exists()

@@ -81,7 +81,12 @@ class ObjectPath(PosixPath):
     @property
     def client(self) -> S3Store:
         """The bucket's client, as the environment describes it now; one for each process."""
-        return _client(self.bucket, object_store_settings())
+        return _client(self.bucket, None, object_store_settings())
+
+    @property
+    def client_below(self) -> S3Store:
+        """A client to which this folder is the whole bucket; zarr would make groups of the folders above."""
+        return _client(self.bucket, self.key, object_store_settings())
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:  # noqa: ARG002 (there are no links)
         """Return the size and time of an object, or that it is a folder."""
@@ -254,13 +259,19 @@ def _reason(error: BaseError) -> str:
     return f"no connection ({text.rsplit(' - ', 1)[-1].strip()[:200]})"
 
 
+def path_of(client: S3Store) -> ObjectPath:
+    """Return what a client of `ObjectPath.client_below` lies at."""
+    return ObjectPath("/", str(client.config["bucket"]), client.prefix or "")
+
+
 @cache
-def _client(bucket: str, settings: tuple[tuple[str, str], ...]) -> S3Store:
+def _client(bucket: str, prefix: str | None, settings: tuple[tuple[str, str], ...]) -> S3Store:
     given = dict(settings)
     http = given.get("endpoint", "").startswith("http://")
     options: ClientConfig = {"allow_http": http, "timeout": "60s", "connect_timeout": "5s"}
     return S3Store(
         bucket,
+        prefix=prefix,
         config=given,  # type: ignore[arg-type]
         client_options=options,
         retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
