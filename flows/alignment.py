@@ -56,7 +56,7 @@ def run_align(request: AlignRequest) -> None:
         raise ConfigurationError("a file that ends in .html", str(request.report), "name the page so")
     if request.utterances and request.report is None:
         raise ConfigurationError("--report with --utterance", "no --report", "add --report FILE.html")
-    corpus = corpus_by_name(request.corpus)
+    corpus = corpus_by_name(request.corpus, request.corpora)
     configuration = _configuration(request)
     stages.check_aligners(configuration)
     stages.check_corpus(configuration, corpus)

@@ -43,7 +43,7 @@ def serve_schedule(configuration: Configuration, cron: str, every: float | None)
 def prepare(configuration: Configuration) -> None:
     """Find every fault that can be found at once, before anything starts, and give Prefect its home."""
     for name in configuration.corpus_names:
-        stages.check_corpus(configuration, corpus_by_name(name))
+        stages.check_corpus(configuration, corpus_by_name(name, configuration.corpora))
     stages.check_aligners(configuration)
     stages.extractors_of(configuration)
     stages.check_writable(configuration.work)

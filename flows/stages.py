@@ -147,7 +147,7 @@ def ingest_corpus(configuration: Configuration, name: str, progress: Report | No
     TooManyQuarantinedError
         If more of it cannot be used than the configuration allows.
     """
-    corpus = corpus_by_name(name)
+    corpus = corpus_by_name(name, configuration.corpora)
     ingested = ingest(
         corpus,
         corpus_folder(configuration, corpus, progress),
@@ -180,7 +180,7 @@ def align_corpus(
     configuration: Configuration, store: Store, ingested: Ingested, progress: Report | None = None
 ) -> AlignedCorpus:
     """Align one corpus; what is aligned already is read from the store."""
-    corpus, build = corpus_by_name(ingested.corpus), configuration.build
+    corpus, build = corpus_by_name(ingested.corpus, configuration.corpora), configuration.build
     root = corpus_folder(configuration, corpus)
     aligner = build.aligners.get(corpus.name, build.aligner)
     return align(
@@ -226,7 +226,7 @@ def check_aligners(configuration: Configuration) -> None:
     """Raise `ConfigurationError` where the settings name an aligner or a corpus that there is not."""
     build = configuration.build
     for corpus in (*build.aligners, *build.alignments, *build.mfa_models, *build.mfa_dictionaries):
-        corpus_by_name(corpus)
+        corpus_by_name(corpus, configuration.corpora)
         given_mfa(configuration, corpus)
     for aligner in (build.aligner, *build.aligners.values()):
         check_aligner(aligner)
@@ -276,7 +276,10 @@ def extract(
     inputs = BuildInputs(
         utterances=utterances,
         alignments={row.utterance: row for corpus in aligned.values() for row in corpus.alignments},
-        roots={name: corpus_folder(configuration, corpus_by_name(name)) for name in ingested},
+        roots={
+            name: corpus_folder(configuration, corpus_by_name(name, configuration.corpora))
+            for name in ingested
+        },
         manifest=manifest,
         alignment_tables=tables,
         lineage=_lineage(manifest, tables, aligned, extractors),

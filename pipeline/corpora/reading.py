@@ -1,7 +1,6 @@
 """What one file of a corpus is, as its name and its corpus's tables say: a reading, or why there is none."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -12,9 +11,9 @@ class Reading:
 
     ``name`` identifies the recording where its file name alone does not (None: the stem); ``text_id`` is
     shared by all recordings of one sentence; ``group`` is the session, dialogue or broadcast; ``split`` the
-    corpus's own partition; ``perceived`` the share of the listeners by native label; ``arousal``, ``valence``
-    and ``dominance`` are mean ratings on the corpus's scale; ``language`` and ``licence`` are None where they
-    are those of the corpus.
+    corpus's own partition (``train``, ``validation``, ``test``, or as the corpus calls it); ``perceived`` the
+    share of the listeners by native label; ``arousal``, ``valence`` and ``dominance`` are mean ratings on the
+    corpus's scale; ``language`` and ``licence`` are None where they are those of the corpus.
     """
 
     speaker: str
@@ -81,7 +80,10 @@ class FixedTexts:
     genders: Mapping[str, str]
     texts: Mapping[str, str]
 
-    def reading(self, speaker: str, label: str, text_id: str, *, split: str | None = None) -> Reading | str:
+    def reading(
+        self, speaker: str, label: str, text_id: str, *, split: str | None = None,
+        perceived: Mapping[str, float] | None = None,
+    ) -> Reading | str:  # fmt: skip
         """Return the reading of one name, or the reason why its speaker or sentence is not of the corpus."""
         if speaker not in self.genders:
             return f"speaker {speaker} is not one of the {len(self.genders)} of {self.corpus}"
@@ -89,11 +91,18 @@ class FixedTexts:
             return f"text {text_id} is not one of the {len(self.texts)} of {self.corpus}"
         return Reading(
             speaker=speaker, gender=self.genders[speaker], emotion_label=label,
-            text=self.texts[text_id], text_id=text_id, split=split,
+            text=self.texts[text_id], text_id=text_id, split=split, perceived=perceived or {},
         )  # fmt: skip
 
 
-def shares(votes: Iterable[str]) -> dict[str, float]:
-    """Return the share of each label among the listeners' votes, most frequent first; none give {}."""
-    counts = Counter(votes)
-    return {label: count / counts.total() for label, count in counts.most_common()}
+def shares(raters: Iterable[Sequence[str]]) -> dict[str, float]:
+    """Return the share of each label over raters of whom each has one vote, split evenly over what it chose.
+
+    Raters who chose nothing do not count; without any other the result is {}.
+    """
+    votes = [tuple(chosen) for chosen in raters if chosen]
+    total: dict[str, float] = {}
+    for chosen in votes:
+        for label in chosen:
+            total[label] = total.get(label, 0.0) + 1 / len(chosen)
+    return {label: value / len(votes) for label, value in total.items()}

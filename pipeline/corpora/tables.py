@@ -34,6 +34,14 @@ def require_table(root: Path, remedy: str, *names: str) -> Path:
     return path
 
 
+def find_folder(root: Path, name: str) -> Path | None:
+    """Return the folder ``name`` (in any case) that lies highest below ``root``, or None."""
+    for folder, _ in folders_first(root):
+        if Path(folder).name.casefold() == name.casefold() and folder != str(root):
+            return Path(folder)
+    return None
+
+
 def read_text(path: Path, expected: str, remedy: str) -> str:
     """Return the text of a UTF-8 file with or without a mark; raises `CorpusError`."""
     try:

@@ -18,7 +18,9 @@ from store.vocabulary import EMOTIONS, FOUR_CLASSES
         ("emovo", "gio", "happiness"), ("emovo", "pau", "fear"), ("ravdess", "02", "calm"),
         ("ravdess", "06", "fear"), ("nemo", "surprised", "surprise"), ("sample-en", "anger", "anger"),
         ("tess", "ps", "surprise"), ("demos", "col", "guilt"), ("turev-db", "sk", "calm"),
-        ("savee", "sa", "sadness"),
+        ("savee", "sa", "sadness"), ("iemocap", "exc", "excitement"), ("biic-podcast", "5", "disgust"),
+        ("msp-podcast", "U", "surprise"), ("dusha", "positive", "happiness"),
+        ("thai-ser", "Frustrated", "frustration"),
         ("shemo", "W", "surprise"), ("oreau", "P", "fear"), ("emomatch", "Asco", "disgust"),
     ],
 )  # fmt: skip
