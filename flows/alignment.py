@@ -1,5 +1,8 @@
 """The command `align`: the phones of one corpus with their times, in the store and as a table."""
 
+import resource
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +15,7 @@ from rich.console import Console
 from flows import stages
 from flows.configuration import Configuration, load
 from flows.progress import shown
-from pipeline.align import AlignedCorpus
+from pipeline.align import AlignedCorpus, Cost
 from pipeline.corpora.corpus import corpus_by_name
 from pipeline.ingest import ingest
 from store.atomic import write_bytes
@@ -97,6 +100,18 @@ def export_table(alignments: Sequence[Alignment]) -> pa.Table:
     return pa.table(arrays, names=list(COLUMNS))
 
 
+def cost_line(cost: Cost) -> str:
+    """Return what aligning took: CPU seconds of this process, multiples of real time, peak memory."""
+    whole, rate = time.process_time(), cost.audio / max(cost.aligned, 1e-3)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    megabytes = peak / (1024 if sys.platform != "darwin" else 1024**2)
+    return (
+        f"{cost.audio / 60:.1f} minutes of audio; model {cost.prepared:.1f} s of CPU, aligning "
+        f"{cost.aligned:.1f} s ({rate:.0f} x real time), whole command {whole:.1f} s "
+        f"({cost.audio / whole:.0f} x), at most {megabytes:.0f} MB of memory"
+    )
+
+
 def write_table(path: Path, table: pa.Table) -> None:
     """Write the table as Parquet or CSV, whole or not at all; raises `StoreError` if it cannot."""
     sink = pa.BufferOutputStream()
@@ -143,6 +158,8 @@ def _say(request: AlignRequest, aligned: AlignedCorpus, identifier: str, quarant
         highlight=False,
         soft_wrap=True,
     )
+    if aligned.computed and aligned.cost is not None:
+        console.print(f"cost: {cost_line(aligned.cost)}", markup=False, highlight=False, soft_wrap=True)
     for note in aligned.notes:
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     for row in aligned.unaligned:

@@ -3,21 +3,24 @@
 from collections.abc import Iterable, Mapping
 
 from flows.configuration import Configuration
+from pipeline.align import seed_only
+from pipeline.aligners.embedded import SEED_ONLY
+from store.catalogue import Store
 from store.records import FeatureSpec, Utterance
 
 
 def remarks(
-    configuration: Configuration, specs: Iterable[FeatureSpec], utterances: Iterable[Utterance]
+    configuration: Configuration, specs: Iterable[FeatureSpec], utterances: Iterable[Utterance], store: Store
 ) -> tuple[str, ...]:
     """Return the remarks for the page: aligner, Whisper's padding and synthetic corpora, as they apply."""
     return (
-        *_aligners(configuration),
+        *_aligners(configuration, store),
         *_padding(specs),
         *_synthetic({item.corpus: item.synthetic for item in utterances}),
     )
 
 
-def _aligners(configuration: Configuration) -> tuple[str, ...]:
+def _aligners(configuration: Configuration, store: Store) -> tuple[str, ...]:
     build, experiment = configuration.build, configuration.experiment
     named = {name: build.aligners.get(name, build.aligner) for name in (experiment.source, experiment.target)}
     fitted = [name for name, aligner in named.items() if aligner == "embedded"]
@@ -26,6 +29,7 @@ def _aligners(configuration: Configuration) -> tuple[str, ...]:
     return (
         f"The embedded aligner was fitted on all recordings and transcripts of {' and '.join(fitted)}, those "
         "of test speakers included; it reads no emotion labels.",
+        *(f"Alignment of {name}: {SEED_ONLY}." for name in fitted if seed_only(store, name)),
     )
 
 

@@ -15,6 +15,7 @@ from flows.remarks import remarks
 from flows.stages import Features
 from flows.vowels import measured_vowels, normalised
 from store.atomic import folder_aside, unwritable, write_text
+from store.catalogue import Store
 from store.digests import short
 from store.errors import ConfigurationError
 from store.feature_store import FeatureStore
@@ -181,6 +182,7 @@ def write_page(
             configuration,
             [store.spec(identity) for identity in features.specs.values()],
             (*outcome.source, *outcome.target),
+            Store.open(features.store),
         ),
         configuration=configuration.to_json(),
     )

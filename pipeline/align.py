@@ -1,7 +1,8 @@
 """Aligns a corpus: reuses what is stored under the same key, computes the rest, accounts for all."""
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from pipeline.aligners.hand import HandAligner
 from pipeline.aligners.imported import ImportedAligner
 from pipeline.aligners.mfa import MfaAligner, MfaModel, train_mfa
 from pipeline.aligners.mfa_program import find_mfa
+from pipeline.aligners.model import from_bytes
 from pipeline.gate import Gate, faults, measure_quality
 from store.errors import ConfigurationError
 from store.records import Alignment, Skipped, Utterance
@@ -36,6 +38,15 @@ class AlignmentStore(Protocol):
 
 
 @dataclass(frozen=True)
+class Cost:
+    """CPU seconds of this process for making (or training) the aligner and for aligning ``audio`` seconds."""
+
+    prepared: float
+    aligned: float
+    audio: float
+
+
+@dataclass(frozen=True)
 class AlignedCorpus:
     """The alignments of one corpus, and a row with the reason for each utterance that has none."""
 
@@ -47,6 +58,7 @@ class AlignedCorpus:
     reused: int
     computed: int
     notes: tuple[str, ...] = ()
+    cost: Cost | None = field(default=None, compare=False)
 
 
 def align(
@@ -91,9 +103,15 @@ def align(
     order = _Order(
         store, corpus, utterances, load, retrain, textgrids, tier, mfa_model, workers, gate, progress
     )
-    return _run(
-        {"embedded": _embedded, "mfa": _mfa, "textgrid": _textgrid, "hand": _hand}[aligner](order), order
-    )
+    started = time.process_time()
+    chosen = {"embedded": _embedded, "mfa": _mfa, "textgrid": _textgrid, "hand": _hand}[aligner](order)
+    return _run(chosen, order, time.process_time() - started)
+
+
+def seed_only(store: AlignmentStore, corpus: str) -> bool:
+    """Return whether the newest embedded model of a corpus is the seed alone: its times are less certain."""
+    model = store.latest_model(f"embedded-{corpus}")
+    return model is not None and not from_bytes(model[1]).trained_s
 
 
 def check_aligner(name: str) -> None:
@@ -124,19 +142,21 @@ class _Order:
     progress: Progress | None
 
 
-def _run(chosen: Aligner, order: _Order) -> AlignedCorpus:
+def _run(chosen: Aligner, order: _Order, prepared: float) -> AlignedCorpus:
     """Align what is not stored yet and put the rows in the order of the utterances."""
     stored = {item.key: item for item in order.store.latest_alignments(order.corpus, chosen.identity)}
     keys = {u.id: chosen.key(u) for u in order.utterances}
     missing = [u for u in order.utterances if keys[u.id] not in stored]
+    started = time.process_time()
     outcome = {item.utterance: item for item in chosen.align(missing, order.load, order.progress)}
+    cost = Cost(prepared, time.process_time() - started, sum(u.seconds for u in missing))
     rows = [outcome[u.id] if u.id in outcome else replace(stored[keys[u.id]], utterance=u.id)
             for u in order.utterances]  # fmt: skip
     rows, flags = _judged(rows, chosen, order)
     return AlignedCorpus(
         order.corpus, chosen.name, chosen.identity, tuple(row for row in rows if isinstance(row, Alignment)),
         tuple(row for row in rows if isinstance(row, Skipped)), len(order.utterances) - len(missing),
-        sum(isinstance(row, Alignment) for row in outcome.values()), (*chosen.notes, *flags),
+        sum(isinstance(row, Alignment) for row in outcome.values()), (*chosen.notes, *flags), cost,
     )  # fmt: skip
 
 
@@ -165,7 +185,7 @@ def _embedded(order: _Order) -> Aligner:
     name = f"embedded-{order.corpus}"
     model = None if order.retrain else order.store.latest_model(name)
     if model is not None:
-        return EmbeddedAligner(model[1], workers=order.workers)
+        return EmbeddedAligner(model[1], workers=order.workers, corpus=order.utterances)
     data = train_embedded(order.utterances, order.load, progress=order.progress)
     order.store.put_model(name, data)
     return EmbeddedAligner(data, workers=order.workers)

@@ -13,7 +13,7 @@ from pipeline.aligners.aligner import Load, Progress, alignment_key, skipped, ti
 from pipeline.aligners.arithmetic import one_blas_thread
 from pipeline.aligners.graph import best_path, build_graph
 from pipeline.aligners.hearing import hear, mean_cepstrum, why_unheard
-from pipeline.aligners.model import from_bytes
+from pipeline.aligners.model import Model, from_bytes
 from pipeline.aligners.pronunciation import pronounce, require_languages, slots, unusable
 from pipeline.aligners.training import Recipe
 from pipeline.espeak import version
@@ -31,11 +31,17 @@ class EmbeddedAligner:
 
     name = "embedded"
 
-    def __init__(self, data: bytes, recipe: Recipe | None = None, *, workers: int = 0) -> None:
+    def __init__(
+        self, data: bytes, recipe: Recipe | None = None, *, workers: int = 0, corpus: Sequence[Utterance] = ()
+    ) -> None:
+        """Read a model from its bytes; ``corpus`` is all there is to align, for the notes."""
         self.model = from_bytes(data)
         self._recipe = recipe or Recipe()
         self._workers = workers
-        self.notes: tuple[str, ...] = () if self.model.trained_s else (SEED_ONLY,)
+        self.notes: tuple[str, ...] = (
+            *(() if self.model.trained_s else (SEED_ONLY,)),
+            *_outgrown(self.model, corpus),
+        )
         self.identity = digest({
             "aligner": self.name, "version": VERSION, "recipe": asdict(self._recipe), "espeak": version(),
             "model": hashlib.sha256(data).hexdigest(),
@@ -107,6 +113,17 @@ class EmbeddedAligner:
             utterance=utterance.id, key=self.key(utterance), aligner=self.name,
             score=float(gap[spoken].mean()), intervals=tiled(intervals, len(samples)),
         )  # fmt: skip
+
+
+def _outgrown(model: Model, corpus: Sequence[Utterance]) -> tuple[str, ...]:
+    """Return what to say of a model trained when less than half of the corpus was there."""
+    present = sum(unusable(utterance) is None for utterance in corpus)
+    if not model.corpus_size or present <= 2 * model.corpus_size:
+        return ()
+    return (
+        f"the stored model was trained when {model.corpus_size} of these {present} utterances were there: "
+        "--retrain trains it on all of them and replaces all alignments",
+    )
 
 
 def _runs(values: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:

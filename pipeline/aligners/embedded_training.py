@@ -37,7 +37,8 @@ def train_embedded(
     if not usable:
         return Model.empty().to_bytes()  # nothing to learn from; `align` gives each utterance its reason
     with one_blas_thread():
-        return _trained(usable, load, recipe, progress).to_bytes()
+        model = _trained(usable, load, recipe, progress)
+    return replace(model, corpus_size=len(usable)).to_bytes()
 
 
 def _trained(utterances: Sequence[Utterance], load: Load, recipe: Recipe, progress: Progress | None) -> Model:

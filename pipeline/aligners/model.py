@@ -24,7 +24,8 @@ class Model:
     """Units, their mixtures and transitions, and the cepstral mean of each speaker heard in training.
 
     ``log_stay`` and ``log_leave`` are (P,) with P = STATES x units. ``trained_s`` is the seconds of the
-    user's speech it was trained on, 0 for the seed alone.
+    user's speech it was trained on, 0 for the seed alone; ``corpus_size`` the utterances that could be
+    aligned in the corpus it was trained for (0 where a model of an earlier version does not say).
     """
 
     units: tuple[str, ...]
@@ -33,6 +34,7 @@ class Model:
     log_leave: Array
     speakers: Mapping[str, Array]
     trained_s: float
+    corpus_size: int = 0
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -55,7 +57,10 @@ class Model:
     def to_bytes(self) -> bytes:
         """Return the model as npz bytes; equal models give equal bytes."""
         names = sorted(self.speakers)
-        header = {"format": FORMAT, "states": STATES, "units": self.units, "speakers": names}
+        header = {
+            "format": FORMAT, "states": STATES, "units": self.units, "speakers": names,
+            "corpus_size": self.corpus_size,
+        }  # fmt: skip
         means = np.array([self.speakers[name] for name in names], dtype=np.float32)
         buffer = io.BytesIO()
         np.savez(
@@ -81,7 +86,7 @@ def from_bytes(data: bytes) -> Model:
     speakers = dict(zip(header["speakers"], parts["speaker_means"], strict=True))
     return Model(
         tuple(header["units"]), mixtures, parts["log_stay"], parts["log_leave"], speakers,
-        float(parts["trained_s"]),
+        float(parts["trained_s"]), int(header.get("corpus_size", 0)),
     )  # fmt: skip
 
 

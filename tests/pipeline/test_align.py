@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline import espeak
-from pipeline.align import AlignedCorpus, align
+from pipeline.align import AlignedCorpus, align, seed_only
 from pipeline.aligners.seed import _to_common_rate
 from store.errors import AlignmentError, AudioError, ConfigurationError
 from store.records import Alignment, Utterance
@@ -100,6 +100,32 @@ def test_a_second_run_computes_nothing_and_a_new_file_keeps_the_model() -> None:
     assert (third.reused, third.computed) == (2, 1)
     assert third.identity == first.identity
     assert len(store.models["embedded-toy"]) == 1
+
+
+def test_a_model_that_the_corpus_has_outgrown_is_said_with_the_remedy() -> None:
+    store = MemoryStore()
+    assert "--retrain" not in " ".join(run(store, CORPUS[:1]).notes)
+    grown = run(store, CORPUS)
+    assert any("trained when 1 of these 3 utterances were there: --retrain" in note for note in grown.notes)
+    assert "--retrain" not in " ".join(run(store, CORPUS[:2]).notes)
+    assert "--retrain" not in " ".join(run(store, CORPUS, retrain=True).notes)
+
+
+def test_what_aligning_took_is_told_apart_from_making_the_model() -> None:
+    store = MemoryStore()
+    first, second = run(store, CORPUS), run(store, CORPUS)
+    assert first.cost is not None
+    assert second.cost is not None
+    assert first.cost.audio == pytest.approx(sum(u.seconds for u in CORPUS))
+    assert first.cost.prepared > first.cost.aligned > 0
+    assert second.cost.audio == 0
+
+
+def test_only_a_model_without_training_is_the_seed_alone() -> None:
+    store = MemoryStore()
+    assert not seed_only(store, "toy")
+    run(store, CORPUS[:1])
+    assert seed_only(store, "toy")
 
 
 def test_a_changed_text_or_audio_is_aligned_again() -> None:
