@@ -235,20 +235,26 @@ def _own_cluster(workers: int) -> Iterator[LocalCluster]:
     """Start worker processes of one thread each, quiet, without dashboard pages, sharing the cores fairly."""
     threads = str(max(1, CPU_COUNT // workers))
     environment = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in THREAD_VARIABLES}
-    with (
-        dask.config.set(environment),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",  # a free port: None would claim 8787 all the same
-            scheduler_kwargs={"dashboard": False},
-            memory_limit=0,  # a work item bounds its own memory; pausing workers would only stall the build
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-    ):
-        yield cluster
+    with dask.config.set(environment):
+        try:
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",  # a free port: None would claim 8787 all the same
+                scheduler_kwargs={"dashboard": False},
+                memory_limit=0,  # a work item bounds its own memory; pausing workers only stalls the build
+                silence_logs=logging.CRITICAL,
+            )
+        except (OSError, RuntimeError) as error:
+            raise ExtractionError(
+                f"{workers} worker processes",
+                f"one that did not start ({error})",
+                "build again, with fewer workers or with 0: what is finished is kept",
+            ) from error
+        with cluster:
+            yield cluster
 
 
 @contextmanager

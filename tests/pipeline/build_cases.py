@@ -164,9 +164,15 @@ def recorded(root: Path, number: int, *, peak: float = 0.5, seed: int | None = N
     noise = np.random.default_rng(number if seed is None else seed)
     samples = noise.uniform(-1, 1, size=6400 + 640 * (number % 10)).astype(np.float32)
     root.mkdir(parents=True, exist_ok=True)
-    item = utterance(number, n_samples=len(samples))
-    write_wav(root / item.path, samples / np.abs(samples).max() * np.float32(peak), RATE)
-    return replace(item, audio_sha256=content_hash(read_native(root / item.path)))
+    write_wav(root / utterance(number).path, samples / np.abs(samples).max() * np.float32(peak), RATE)
+    return measured(root, number)
+
+
+def measured(root: Path, number: int) -> Utterance:
+    """Return the utterance of a file that is there."""
+    item = utterance(number)
+    audio = read_native(root / item.path)
+    return replace(item, n_samples=audio.n_samples, audio_sha256=content_hash(audio))
 
 
 def inputs(store: Store, root: Path, utterances: Iterable[Utterance], aligned: bool = True) -> BuildInputs:

@@ -15,6 +15,7 @@ from pipeline.build import BuildInputs, Rebuilt, rebuild
 from pipeline.items import Limits
 from store.catalogue import Store, read_placed
 from store.errors import ConfigurationError, ExtractionError
+from store.feature_store import FeatureStore
 from tests.pipeline.build_cases import Deadly, Fragile, Loudness, PhoneMeans, Slow, inputs, recorded
 
 FRAMES = Loudness()
@@ -167,6 +168,23 @@ def test_identical_audio_is_computed_once_and_both_utterances_have_it(store, roo
     assert [rows.utterance for rows in built.report.obtained] == ["toy/u0001", "toy/u0011"]
 
 
+def test_builds_on_top_of_each_other_end_as_a_clean_one(tmp_path, store, root):
+    items = [recorded(root, number) for number in range(1, 10)]
+    for part in (items[4:], items[2:5], items[::-1][:7]):  # comes, goes and comes back
+        rebuild(store, inputs(store, root, part), BOTH, limits=SMALL)
+    items[1] = recorded(root, 2, seed=77)
+    clean = Store.create(tmp_path / "clean")
+    wanted, again = inputs(clean, root, items), inputs(store, root, items)
+    assert (
+        rebuild(store, again, BOTH).commit.snapshot
+        == rebuild(clean, wanted, BOTH, limits=SMALL).commit.snapshot
+    )
+    left, right = FeatureStore.open(store.path), FeatureStore.open(clean.path)
+    for item in items:
+        for name in ("loudness", "phone-means"):
+            np.testing.assert_array_equal(left.read(name, item.id), right.read(name, item.id))
+
+
 def test_an_interrupted_build_goes_on_where_it_stopped(tmp_path, root):
     items = [recorded(root, number) for number in range(1, 10)]
     whole = Store.create(tmp_path / "whole")
@@ -207,6 +225,18 @@ def test_progress_ends_at_the_whole(store, root):
     assert seen[-1].seconds_audio == pytest.approx(seen[-1].of_seconds_audio)
 
 
+def test_workers_that_do_not_start_are_a_clear_error(store, root, monkeypatch):
+    monkeypatch.setattr("distributed.nanny.WorkerProcess._run", lambda *_, **__: os._exit(1))
+    with pytest.raises(ExtractionError, match=r"2 worker processes.*build again"):
+        rebuild(
+            store,
+            inputs(store, root, [recorded(root, 1), recorded(root, 2)]),
+            [FRAMES],
+            workers=2,
+            limits=Limits(seconds=60, recordings=1),
+        )
+
+
 def test_a_corpus_without_a_folder_and_a_scheduler_that_is_not_there_are_clear_errors(
     store, root, monkeypatch
 ):
@@ -218,17 +248,17 @@ def test_a_corpus_without_a_folder_and_a_scheduler_that_is_not_there_are_clear_e
         rebuild(store, given, BOTH, scheduler="tcp://127.0.0.1:1")
 
 
+@pytest.mark.slow
 def test_worker_processes_give_the_snapshot_and_values_of_this_process(tmp_path, root):
     items = [recorded(root, number) for number in range(1, 12)]
     built = []
-    for workers in (0, 1, 2):
+    for workers in (0, 1, 2, 4):
         store = Store.create(tmp_path / f"store{workers}")
         given = inputs(store, root, items)
         done = rebuild(store, given, BOTH, workers=workers, limits=SMALL)
         built.append((done.commit.snapshot, computed(done), values(store, given)))
-    assert built[0][:2] == built[1][:2] == built[2][:2]
-    assert same(built[0][2], built[1][2])
-    assert same(built[0][2], built[2][2])
+    assert built[0][:2] == built[1][:2] == built[2][:2] == built[3][:2]
+    assert all(same(built[0][2], other[2]) for other in built[1:])
 
 
 def test_a_running_scheduler_takes_the_work_and_a_killed_worker_does_not_end_it(tmp_path, store, root):
