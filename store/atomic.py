@@ -143,8 +143,6 @@ def exclusive_lock(path: Path) -> Iterator[Held]:
         raise unwritable(path, error) from error
     try:
         _acquire(descriptor, path)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         yield _always
     finally:
         os.close(descriptor)
@@ -157,6 +155,8 @@ def _always() -> None:
 def _acquire(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
     except BlockingIOError as error:
         holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
         raise StoreError(

@@ -39,11 +39,17 @@ class Log:
     def _named_by_head(self) -> int:
         path = self.layout.head
         if not path.exists():
+            if self._orphans():
+                raise StoreError(f"HEAD in {path.parent}", "commits, and no HEAD", "run 'store repair'")
             return 0
         number = read_document(path).get("number")
         if not isinstance(number, int) or number < 1:
-            raise StoreError(f"the number of a commit in {path}", f"{number!r}", "restore HEAD")
+            raise StoreError(f"the number of a commit in {path}", f"{number!r}", "run 'store repair'")
         return number
+
+    def _orphans(self) -> bool:
+        """Say whether there is a history without HEAD; one first entry alone is a commit that was broken off."""
+        return any(int(path.stem) > 1 for path in self.layout.commit(1).parent.glob("[0-9]*.json"))
 
     def entry(self, number: int) -> Commit:
         """Return one entry; StoreError if it is missing or damaged."""
