@@ -48,7 +48,7 @@ class Log:
         return number
 
     def _orphans(self) -> bool:
-        """Say whether there is a history without HEAD; one first entry alone is a commit that was broken off."""
+        """Say whether there is a history without HEAD; a first entry alone is a commit broken off."""
         return any(int(path.stem) > 1 for path in self.layout.commit(1).parent.glob("[0-9]*.json"))
 
     def entry(self, number: int) -> Commit:
