@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from flows.catalogue_commands import html_command
 from flows.export_commands import export_command, exports_command
 from flows.store_care import gc_command, repair_command
 from flows.store_history import diff_command, log_command, stats_command, tag_command, untag_command
@@ -25,7 +26,7 @@ def store_group() -> None:
 
 for _command in (
     log_command, diff_command, tag_command, untag_command, stats_command, gc_command, repair_command,
-    export_command, exports_command,
+    export_command, exports_command, html_command,
 ):  # fmt: skip
     store_group.add_command(_command)
 

@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 import click
 
 from store.catalogue import Commit, Store
+from store.wording import size
+
+__all__ = ["JSON", "NAMED", "SNAPSHOT", "WORK", "counted", "opened", "print_json", "size", "some", "tags_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,12 +63,3 @@ def some(names: tuple[str, ...]) -> str:
 def counted(names: tuple[str, ...]) -> str:
     """Return how many utterances there are, and the first of their names."""
     return f"{len(names)} utterances" + (f": {some(names)}" if names else "")
-
-
-def size(count: float) -> str:
-    """Return a number of bytes for people, in powers of 1024."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"

@@ -7,7 +7,7 @@ from typing import Any
 
 from store.digests import short
 from store.exports.selection import Column, Selection
-from store.records import FeatureSpec
+from store.wording import row_times
 
 CARD, PROVENANCE = "README.md", "export.json"
 
@@ -116,7 +116,7 @@ def _card(selection: Selection, described: Mapping[str, Any], shards: int) -> st
             ("feature", "shape", "number type", "rows", "utterances", "time", "layers", "digest"),
             (
                 (row["name"], f"({', '.join(map(str, row['shape']))})", row["spec"]["dtype"], row["rows"],
-                 row["utterances"], time_law(column.spec), ", ".join(map(str, row["layers"])) or "–",
+                 row["utterances"], row_times(column.spec), ", ".join(map(str, row["layers"])) or "–",
                  short(row["digest"]))
                 for row, column in zip(features, selection.columns, strict=True)
             ),
@@ -132,18 +132,6 @@ def _card(selection: Selection, described: Mapping[str, Any], shards: int) -> st
         "",
     ]  # fmt: skip
     return "\n".join(lines)
-
-
-def time_law(spec: FeatureSpec) -> str:
-    """Return in words when the rows of a feature are."""
-    hop, law = spec.law.hop / spec.sample_rate, spec.law
-    if law.kind == "phones":
-        return "one row a phone"
-    if law.kind == "utterance":
-        return "one row an utterance"
-    for stride in law.strides:
-        hop = hop * stride if hop else stride / spec.sample_rate
-    return f"every {1000 * hop:g} ms"
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`store export` and `store exports` from the command line."""
+"""`store export`, `store exports` and `store html` from the command line."""
 
 import json
 
@@ -56,3 +56,13 @@ def test_faults_are_one_line_and_code_2(made, tmp_path, phonanchor):
         code, out, err = phonanchor("store", "export", *arguments)
         assert (code, out) == (2, "")
         assert len(err.splitlines()) == 1
+
+
+def test_the_catalogue_page_is_written_beside_the_store(made, tmp_path, phonanchor):
+    code, out, err = phonanchor("store", "html")
+    assert (code, err) == (0, "")
+    assert out == f"wrote {tmp_path / 'work' / 'catalogue.html'}\n"
+    assert opened(made).snapshot_id in (tmp_path / "work" / "catalogue.html").read_text(encoding="utf-8")
+    code, _, err = phonanchor("store", "html", tmp_path)
+    assert code == 2
+    assert "the name of a file" in err

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from store.errors import TrainingError
 from store.records import Skipped, Utterance
+from store.skipped_counts import count_skipped
 from store.vocabulary import FOUR_CLASSES, SHARED_VOWELS
 from training.baselines import LinearChoice
 from training.guards import Floors, Ledger, check_split, floors
@@ -22,7 +23,7 @@ from training.records import AnchorScore, Epoch, Prediction, System
 from training.reports import notes, text
 from training.reports.evidence import is_anchor, overlap
 from training.reports.figures import VowelToken, draw_anchors, draw_curves
-from training.reports.page import ReportInput, count_skipped, write_report
+from training.reports.page import ReportInput, write_report
 from training.reports.summary import Comparison, summarise
 from training.reports.terminal import footnotes, result_table
 from training.results import Stamp, check_rows, score

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from store.atomic import write_text
 from store.errors import TrainingError
 from store.records import Skipped, Utterance
+from store.skipped_counts import count_skipped
 from training.baselines import LinearChoice
 from training.guards import Floors, Ledger, SplitReport
 from training.records import AnchorScore, Epoch, LabelAccess, Prediction, ResultRow, System
@@ -69,17 +70,6 @@ class CorpusCount:
     n: int
     n_speakers: int
     minutes: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkippedCount:
-    """How many utterances of one corpus one stage left out for one reason."""
-
-    stage: str
-    corpus: str
-    reason: str
-    n: int
-    example: str
 
 
 def write_report(folder: Path, content: ReportInput) -> Path:
@@ -142,20 +132,6 @@ def count_corpora(utterances: Sequence[Utterance], classes: Sequence[str]) -> tu
             )
         )
     return tuple(found)
-
-
-def count_skipped(skipped: Sequence[Skipped]) -> tuple[SkippedCount, ...]:
-    """Return the left-out utterances by stage, corpus and reason, most frequent first in each stage."""
-    groups = Counter((item.stage, item.corpus, item.reason) for item in skipped)
-    examples = {
-        (item.stage, item.corpus, item.reason): item.utterance or item.path for item in reversed(skipped)
-    }
-    order = list(dict.fromkeys(item.stage for item in skipped))
-    ranked = sorted(groups.items(), key=lambda group: (order.index(group[0][0]), -group[1], group[0]))
-    return tuple(
-        SkippedCount(stage=key[0], corpus=key[1], reason=key[2], n=n, example=examples[key])
-        for key, n in ranked
-    )
 
 
 def _render(content: ReportInput, summaries: Sequence[Summary], drawings: Mapping[str, Drawing]) -> str:
