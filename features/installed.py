@@ -19,6 +19,11 @@ def claims(name: str) -> bool:
     return any(point.name == name for point in _points())
 
 
+def owner(name: str) -> str:
+    """Return which packages offer an extractor of this name, in words."""
+    return " and ".join(_owner(point) for point in _points() if point.name == name)
+
+
 def load(name: str) -> Extractor:
     """Return the one installed extractor of a name.
 

@@ -182,6 +182,16 @@ def encoders_command(mirror: Path | None, as_json: bool) -> None:
         click.echo(line)
 
 
+@commands.command("extractors")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def extractors_command(as_json: bool) -> None:
+    """List the features that can be asked for: shape, rate, what they depend on and their source."""
+    from flows.extractor_list import extractor_lines
+
+    for line in extractor_lines(as_json=as_json):
+        click.echo(line)
+
+
 @commands.command("doctor")
 @ONLY_WORK
 def doctor_command(work: Path) -> None:
