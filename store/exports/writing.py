@@ -17,6 +17,7 @@ from store.exports.parquet_files import write_parquet
 from store.exports.selection import Selection, Wanted
 from store.exports.tar_shards import write_webdataset
 from store.feature_store import FeatureStore
+from store.objects import ObjectPath
 
 SHARD_BYTES = 256 * 1024 * 1024
 """About how much one file of a sharded format holds before compression."""
@@ -99,7 +100,7 @@ def _registered(reader: FeatureStore, entry: Export) -> str:
 
 
 def _check_place(folder: Path, store: Path) -> None:
-    if folder.resolve().is_relative_to(store.resolve()):
+    if not isinstance(store, ObjectPath) and folder.resolve().is_relative_to(store.resolve()):
         raise StoreError("a folder outside the store", str(folder), "choose another folder")
     try:
         occupied = os.path.lexists(folder) and (

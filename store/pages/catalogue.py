@@ -231,7 +231,7 @@ def _alignments(reader: FeatureStore) -> tuple[AlignmentEntry, ...]:
                 aligned=len(rows),
             )
         )
-    return tuple(found)
+    return tuple(sorted(found, key=lambda entry: (entry.corpus, entry.table)))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
