@@ -34,7 +34,7 @@ BUILD = $(PLACE) $(call option,CONFIG,config) $(call option,SOURCE,source) $(cal
 TRAIN = $(BUILD) $(call option,PRESET,preset) $(call option,MODE,mode) $(call option,ONLY,only) \
 	$(call option,SEEDS,seeds)
 
-.PHONY: help setup test lint types features train-crosslingual report verify schedule lock clean
+.PHONY: help setup test lint types bench-store features train-crosslingual report verify schedule lock clean
 
 help: ## list the verbs
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ report: setup ## write the report of a run anew (RUN=its id; the newest by defau
 
 verify: setup ## read the whole store again and check it (SNAPSHOT=id or tag; the newest by default)
 	@$(BIN)/python -m flows store verify $(PLACE) $(SNAPSHOT) $(ARGS)
+
+bench-store: setup ## measure the store against other formats (CORPORA=folder adds the bytes of real log-mel)
+	@$(BIN)/python -m benchmarks.store $(call option,CORPORA,corpora) $(ARGS)
 
 schedule: setup ## rebuild the features on a schedule (CRON="0 3 * * *") until Ctrl-C
 	@$(BIN)/python -m flows schedule --cron '$(CRON)' $(BUILD) $(ARGS)
