@@ -19,9 +19,11 @@ from store.joined import Joined, Licence, join
 from store.labels import Labels
 from store.layout import index_path
 from store.lazy import whole_array
+from store.objects import ObjectPath
 from store.readers import hold
 from store.records import Alignment, FeatureSpec, Skipped, Utterance
 from store.runs import runs
+from store.shards import ShardFiles
 from store.specs import choose, in_order, load_spec
 from store.splits import Split
 from store.tables import read_records, read_table
@@ -31,10 +33,17 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """The index and array of one (spec, corpus)."""
+    """The index and array of one (spec, corpus); ``files`` are None where they are no local files."""
 
     index: dict[str, IndexRow]
     array: "zarr.Array[Any]"
+    files: ShardFiles | None
+
+    def read(self, start: int, stop: int, layer: int | None) -> NDArray[Any]:
+        """Return rows [start, stop) the faster way."""
+        if self.files is not None and stop <= self.array.shape[0] and self.files.serves(start, stop, layer):
+            return self.files.read(start, stop, layer)
+        return read_rows(self.array, start, stop, layer)
 
 
 class FeatureStore:
@@ -218,16 +227,16 @@ class FeatureStore:
         for corpus, rows in by_corpus.items():
             opened = self._open(chosen, corpus)
             if opened is not None:
-                found.update(self._blocks(chosen, opened.array, rows, layer))
+                found.update(self._blocks(chosen, opened, rows, layer))
         return {name: found[name] for name in wanted}
 
     def _blocks(
-        self, spec: FeatureSpec, array: "zarr.Array[Any]", rows: Sequence[IndexRow], layer: int | None
+        self, spec: FeatureSpec, opened: _Opened, rows: Sequence[IndexRow], layer: int | None
     ) -> Iterator[tuple[str, NDArray[Any]]]:
         cut = geometry(spec)
         for run in runs(rows, cut, cut.layers if layer is None else 1):
             first, last = run[0].start, max(row.start + row.length for row in run)
-            values = read_rows(array, first, last, layer)
+            values = opened.read(first, last, layer)
             for row in run:
                 block = values[row.start - first : row.start - first + row.length]
                 if self.checked:
@@ -285,7 +294,9 @@ class FeatureStore:
         if not path.exists():
             return None
         index = {row.utterance: row for row in read_records(path, IndexRow)}
-        return _Opened(index, open_array(self.store.layout.array(spec.digest, corpus)))
+        array = self.store.layout.array(spec.digest, corpus)
+        files = None if isinstance(array, ObjectPath) else ShardFiles(array, geometry(spec))
+        return _Opened(index, open_array(array), files)
 
     def _sliced(self, spec: FeatureSpec, corpus: str) -> "zarr.Array[Any]":
         """Return the array for parts of utterances: the index has no checksum of them, but each chunk has."""

@@ -1,0 +1,64 @@
+"""Small reads straight from the shard files give what Zarr gives, and find damage."""
+
+import numpy as np
+import pytest
+
+from store.arrays import geometry, open_array, read_rows
+from store.errors import StoreError
+from store.feature_store import FeatureStore
+from store.shards import MOST_CHUNKS, ShardFiles
+from tests.store.store_cases import fill, spec
+
+CASES = [(spec((16,)), None), (spec((3, 8), "float16"), 1), (spec(()), None)]
+
+
+@pytest.mark.parametrize(("feature", "layer"), CASES)
+def test_direct_reads_are_zarrs_reads(store, feature, layer):
+    fill(store, feature, [700, 9000, 1, 20, 5000])
+    path, cut = store.layout.array(feature.digest, "toy"), geometry(feature)
+    files, array = ShardFiles(path, cut), open_array(path)
+    rng = np.random.default_rng(0)
+    for start in rng.integers(0, array.shape[0] - 1, 40).tolist():
+        stop = min(start + int(rng.integers(1, 3000)), array.shape[0])
+        if files.serves(start, stop, layer):
+            np.testing.assert_array_equal(
+                files.read(start, stop, layer), read_rows(array, start, stop, layer)
+            )
+    assert not files.serves(0, MOST_CHUNKS * cut.chunk[0] + 1, layer)
+    assert not files.serves(5, 5, layer)
+    assert not files.serves(0, 1, 0 if layer is None else None)
+
+
+def damaged(store, feature, change):
+    path = store.layout.array(feature.digest, "toy") / "c/0/0"
+    path.write_bytes(change(path.read_bytes()))
+    return FeatureStore.open(store.path, checked=False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: bytes([data[0] ^ 1]) + data[1:],
+        lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:],
+        lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+        lambda data: data[:-30] + bytes([data[-30] ^ 1]) + data[-29:],
+        lambda data: data[:-7],
+        lambda data: data[:3],
+        lambda data: data[:0],
+    ],
+)
+def test_damage_is_found_even_where_values_go_unchecked(store, change):
+    feature = spec((16,))
+    fill(store, feature, [30])
+    reader = damaged(store, feature, change)
+    with pytest.raises(StoreError, match="run verify"):
+        reader.read("mel", "toy/u000")
+
+
+def test_a_lost_shard_is_nan_unchecked_and_an_error_checked(store):
+    feature = spec((16,))
+    fill(store, feature, [30])
+    (store.layout.array(feature.digest, "toy") / "c/0/0").unlink()
+    assert np.isnan(FeatureStore.open(store.path, checked=False).read("mel", "toy/u000")).all()
+    with pytest.raises(StoreError, match="other values"):
+        FeatureStore.open(store.path).read("mel", "toy/u000")
