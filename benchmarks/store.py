@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.store_rivals import Array, Opened, Rival, rivals
 from features.clip import Clip
-from features.spectral import LOG_MEL_SPEC, LogMel
+from features.mel import LOG_MEL_SPEC, LogMel
 from store.arrays import geometry
 from store.catalogue import Store, WantedRows, write_item
 from store.feature_store import FeatureStore

@@ -9,7 +9,7 @@ import sys
 import time
 
 from features.framing import resampled_length, row_count
-from features.spectral import LOG_MEL_SPEC
+from features.mel import LOG_MEL_SPEC
 from pipeline.plan import plan
 from store.catalogue import Placement
 from store.records import Utterance
