@@ -10,7 +10,7 @@ import click
 
 from flows.split_commands import split_group
 from flows.store_commands import store_group
-from flows.store_options import ONLY_WORK
+from flows.store_options import ONLY_WORK, WORK
 from store.errors import ConfigurationError, PhonanchorError
 
 # Commands import what they run inside their functions: `store ls` must not wait for torch and Prefect, and
@@ -148,6 +148,20 @@ def phones_command(language: str, other: str | None) -> None:
 
     for line in phone_lines(language, other):
         click.echo(line)
+
+
+@commands.command("show")
+@click.argument("utterance", required=False)
+@click.option("--corpus", help="Draw the recordings of a corpus: emotions, speakers, durations.")
+@click.option("--corpora", type=FOLDER, help="Folder that holds the corpus folders, for the waveform.")
+@click.option("--snapshot", help="Tag or id; the newest by default.")
+@click.option("--to", type=FOLDER, help="The SVG file to write.")
+@WORK
+def show_command(**options: Any) -> None:
+    """Draw sound, log-mel, formants and phones of UTTERANCE (CORPUS/STEM), or a whole --corpus."""
+    from flows.show import ShowRequest, show
+
+    show(ShowRequest(**options))
 
 
 @commands.command("schedule")

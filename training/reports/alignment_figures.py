@@ -49,9 +49,9 @@ def draw_utterance(
     def paint(figure: Figure) -> None:
         grid: Any = figure.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": [2, 5, 1]})
         wave, spectrum, tier = grid
-        _paint_wave(wave, samples)
+        paint_wave(wave, samples)
         _paint_spectrum(spectrum, samples, in_speech(formants, intervals))
-        _paint_tier(tier, intervals)
+        paint_tier(tier, intervals)
         for edge in {item.start for item in intervals} | {item.stop for item in intervals}:
             for axes in (wave, spectrum):
                 axes.axvline(edge / COMMON_RATE, color=INK, lw=0.4, alpha=0.45)
@@ -87,7 +87,7 @@ def spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.maximum(decibels - decibels.max(), -DYNAMIC_RANGE), dtype=np.float32)
 
 
-def _paint_wave(axes: Axes, samples: NDArray[np.float32]) -> None:
+def paint_wave(axes: Axes, samples: NDArray[np.float32]) -> None:
     """Draw the range of each stretch of 2 ms, so that the picture stays small whatever the length."""
     step = round(0.002 * COMMON_RATE)
     whole = np.pad(samples, (0, -len(samples) % step)).reshape(-1, step)
@@ -113,7 +113,7 @@ def _paint_spectrum(axes: Axes, samples: NDArray[np.float32], formants: NDArray[
                 labelcolor="#1b1c1e")  # fmt: skip
 
 
-def _paint_tier(axes: Axes, intervals: Sequence[PhoneInterval]) -> None:
+def paint_tier(axes: Axes, intervals: Sequence[PhoneInterval]) -> None:
     """Draw each phone as a box, shared vowels filled; neighbours' labels stand at two heights."""
     spoken = [item for item in intervals if item.phone]
     for place, item in enumerate(spoken):

@@ -1,0 +1,48 @@
+"""`phonanchor show`: one utterance or one corpus of the store in one picture."""
+
+import re
+from xml.etree import ElementTree
+
+from store.feature_store import FeatureStore
+
+WRONG = (
+    ((), "an utterance or --corpus"),
+    (("sample-en/x", "--corpus", "sample-en"), "an utterance or --corpus"),
+    (("sample-en/nobody",), "name one of its utterances"),
+    (("--corpus", "emodb"), "corpora: sample-en"),
+    (("--corpus", "sample-en", "--to", "a.pdf"), "ends in .svg"),
+)
+
+
+def texts(path):
+    """The words of an SVG picture, which must be sound XML."""
+    ElementTree.parse(path)  # noqa: S314 - our own file
+    return re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text(encoding="utf-8"))
+
+
+def test_an_utterance_and_its_corpus_are_drawn(pair, phonanchor, tmp_path):
+    features = "features=logmel80,segments:logmel80"  # formants are then computed for the picture
+    settings = ("--corpora", pair, "--set", features, "--workers", "0")
+    code, _, err = phonanchor("features", "--corpus", "sample-en", *settings)
+    assert code == 0, err
+    built = FeatureStore.open(tmp_path / "work" / "store")
+
+    utterance = built.utterances[0]
+    code, out, err = phonanchor("show", utterance.id, "--corpora", pair, "--to", tmp_path / "u.svg")
+    assert code == 0, err
+    assert utterance.emotion in out
+    words = set(texts(tmp_path / "u.svg"))
+    assert f"{utterance.id}: {utterance.emotion}" in words
+    assert {"mel band", "kHz", "time (s)", "F1"} <= words
+    assert {item.phone for item in built.alignment(utterance.id).phones} <= words
+
+    code, out, _ = phonanchor("show", "--corpus", "sample-en")
+    assert code == 0
+    assert "24 utterances of 3 speakers" in out
+    words = set(texts(tmp_path / "work" / "shown" / "sample-en.svg"))
+    assert {"anger", "happiness", "neutral", "sadness", "emotions"} <= words
+
+    for arguments, said in WRONG:
+        code, _, err = phonanchor("show", *arguments)
+        assert (code, err.count("\n")) == (2, 1)
+        assert said in err
