@@ -10,6 +10,7 @@ from flows import prefect_home, stages
 from flows.configuration import Configuration
 from flows.cron import check_cron
 from flows.stages import Features
+from flows.store_options import size
 from pipeline.corpora.corpus import corpus_by_name
 from store.digests import short
 from store.objects import ObjectPath
@@ -79,7 +80,10 @@ def say_features(features: Features) -> None:
         say(f"left out by {stage}: {count} of {corpus}: {reason}")
     mark = " (SYNTHETIC sample)" if features.synthetic else ""
     if features.is_new or features.computed:
-        done = f"computed {features.computed} row blocks, kept {features.kept}"
+        done = (
+            f"computed {features.computed} row blocks, kept {features.kept}, dropped {features.dropped}, "
+            f"quarantined {features.failed} recordings, wrote {size(features.bytes_written)}"
+        )
     elif features.failed:
         failed = f"{features.failed} failed again (see left out)"
         done = f"nothing new: {features.kept} row blocks are there, {failed}"

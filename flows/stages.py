@@ -27,6 +27,7 @@ from store.digests import Json
 from store.errors import ConfigurationError, CorpusError, StoreError
 from store.records import Skipped, Utterance
 from store.settings import variable
+from store.snapshots import read_index, read_parts
 from store.vocabulary import COMMON_RATE
 from training.anchors import check_common_vowels
 
@@ -41,7 +42,8 @@ class Features:
     """What a rebuild left: the snapshot, whether it is new, and what was left out on the way.
 
     ``specs`` gives the digest of each spec by name, ``alignments`` that of each alignment table by corpus.
-    ``computed`` and ``kept`` count row blocks, ``failed`` recordings of which some could not be computed.
+    ``computed``, ``kept`` and ``dropped`` (of the snapshot before) count row blocks, ``failed`` recordings of
+    which some could not be computed, ``bytes_written`` those of array files.
     """
 
     store: Path
@@ -55,6 +57,8 @@ class Features:
     computed: int = 0
     kept: int = 0
     failed: int = 0
+    dropped: int = 0
+    bytes_written: int = 0
 
 
 def corpus_folder(configuration: Configuration, corpus: Corpus, progress: Report | None = None) -> Path:
@@ -307,7 +311,22 @@ def extract(
         computed=report.computed,
         kept=report.kept,
         failed=len({row.utterance for row in report.quarantined}),
+        dropped=len(_listed(store, before) - _listed(store, commit)),
+        bytes_written=report.bytes_written,
     )
+
+
+def _listed(store: Store, commit: Commit | None) -> set[tuple[str, str, str]]:
+    """Return spec, utterance and row key of all that a snapshot lists; nothing where its index is damaged."""
+    try:
+        parts = read_parts(store.layout, commit.snapshot) if commit else ()
+        return {
+            (part.spec, row.utterance, row.row_key)
+            for part in parts
+            for row in read_index(store.layout, commit.snapshot if commit else "", part)
+        }
+    except StoreError:
+        return set()
 
 
 def _lineage(

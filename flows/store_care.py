@@ -11,6 +11,7 @@ from flows.store_options import JSON, SNAPSHOT, WORK, counted, opened, print_jso
 from store.digests import short
 from store.garbage import Garbage, collect, find_garbage
 from store.repair import repair
+from store.verify_history import repair_history
 
 
 @click.command("gc")
@@ -38,11 +39,20 @@ def gc_command(dry_run: bool, keep: int, work: Path, as_json: bool) -> None:
 @WORK
 @JSON
 def repair_command(snapshot: str | None, work: Path, as_json: bool) -> None:
-    """Verify a snapshot and drop what is damaged, so that the next build makes just that anew."""
-    done = repair(opened(work), snapshot)
+    """Verify a snapshot and drop what is damaged, so that the next build makes just that anew.
+
+    HEAD, the log, tags and pointers are mended first: HEAD goes back to the newest whole commit.
+    """
+    store = opened(work)
+    history = repair_history(store)
+    if not as_json:
+        for problem in history:
+            click.echo(f"damaged    {problem.where}: {problem.what}")
+    done = repair(store, snapshot)
     name = short(done.commit.snapshot)
     if as_json:
-        print_json({**asdict(done), "commit": done.commit.number, "snapshot": done.commit.snapshot})
+        ids = {"commit": done.commit.number, "snapshot": done.commit.snapshot}
+        print_json({**asdict(done), **ids, "history": [asdict(problem) for problem in history]})
         return
     for problem in done.problems:
         click.echo(f"damaged    {problem.where}: {problem.what} ({counted(problem.utterances)})")

@@ -15,6 +15,7 @@ from store.catalogue import Commit, Store
 from store.digests import short
 from store.errors import StoreError
 from store.verify import verify
+from store.verify_history import verify_history
 
 __all__ = ["store_group"]
 
@@ -80,21 +81,27 @@ def show_snapshot(snapshot: str | None, work: Path, as_json: bool) -> None:
 def verify_command(snapshot: str | None, work: Path, as_json: bool) -> None:
     """Read a snapshot back and check presence, lengths and checksums; exit code 2 if anything is wrong."""
     store = opened(work)
-    commit = store.resolve(snapshot)
-    problems = verify(store, commit.snapshot)
+    problems = verify_history(store)
+    try:
+        name = store.resolve(snapshot).snapshot
+        problems += verify(store, name)
+    except StoreError:
+        if not problems:
+            raise
+        name = ""  # the history is too damaged to say which one it would be
     if as_json:
-        print_json({"snapshot": commit.snapshot, "problems": [asdict(problem) for problem in problems]})
+        print_json({"snapshot": name, "problems": [asdict(problem) for problem in problems]})
     else:
         for problem in problems:
             click.echo(f"{problem.where}: {problem.what} ({counted(problem.utterances)})")
     if problems:
         raise StoreError(
-            f"snapshot {short(commit.snapshot)} whole",
+            f"snapshot {short(name)} whole" if name else "a whole history of snapshots",
             f"{len(problems)} problems",
             "run 'phonanchor store repair', then build again",
         )
     if not as_json:
-        click.echo(f"snapshot {short(commit.snapshot)} is whole")
+        click.echo(f"snapshot {short(name)} is whole")
 
 
 def _row(store: Store, commit: Commit) -> dict[str, Any]:

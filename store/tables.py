@@ -1,7 +1,7 @@
 """Writes tuples of frozen records to Parquet and reads them back, the same in order and value."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from hashlib import sha256
 from itertools import pairwise
@@ -68,7 +68,7 @@ def read_records(path: Path, kind: type[T]) -> tuple[T, ...]:
         If the file is missing, damaged, of another format version or of another kind of record.
     """
     table = read_table(path)
-    described = json.loads((table.schema.metadata or {}).get(_KEY, b"{}"))
+    described = _described(table.schema.metadata or {}, path)
     expected = {"kind": kind.__name__, "version": TABLE_VERSION}
     if described != expected:
         raise StoreError(
@@ -80,6 +80,15 @@ def read_records(path: Path, kind: type[T]) -> tuple[T, ...]:
         return tuple(_decode_records(kind, {n: table.column(n) for n in table.column_names}, len(table)))
     except (KeyError, TypeError, pa.ArrowException) as error:
         raise _damaged(path, error) from error
+
+
+def _described(metadata: Mapping[bytes, bytes], path: Path) -> dict[str, Any]:
+    """Return kind and version of a table as its footer says; {} for one that is not ours."""
+    try:
+        described = json.loads(metadata.get(_KEY, b"{}"))
+    except ValueError as error:  # no checksum guards the footer
+        raise _damaged(path, error) from error
+    return described if isinstance(described, dict) else {}
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:

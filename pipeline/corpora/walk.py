@@ -49,7 +49,8 @@ def sound_files(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
             name for name in sorted(subfolders) if _first_visit(os.path.join(folder, name), visited)
         ]
         relative = Path(os.path.relpath(folder, root))
-        paths.extend((relative / name).as_posix() for name in names if _is_sound(name))
+        # A folder with the name of a recording is one too: reading it says what is wrong with it.
+        paths.extend((relative / name).as_posix() for name in (*names, *subfolders) if _is_sound(name))
     return sorted(paths, key=lambda path: (path.count("/"), path)), failures
 
 

@@ -34,7 +34,10 @@ def test_a_vanished_corpus_is_one_line_with_the_time(tmp_path, capsys):
     [
         ({"kept": 7}, "nothing to do: all 7 row blocks are there"),
         ({"kept": 7, "failed": 2}, "nothing new: 7 row blocks are there, 2 failed again (see left out)"),
-        ({"kept": 7, "computed": 3, "failed": 2}, "computed 3 row blocks, kept 7"),
+        (
+            {"kept": 7, "computed": 3, "failed": 2, "dropped": 1, "bytes_written": 2048},
+            "computed 3 row blocks, kept 7, dropped 1, quarantined 2 recordings, wrote 2.0 KiB",
+        ),
     ],
 )
 def test_what_a_rebuild_did(tmp_path, capsys, counts, said):
