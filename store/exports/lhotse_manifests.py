@@ -14,6 +14,7 @@ from store.errors import ConfigurationError
 from store.exports.labels import labels_as_json, number_or_none
 from store.exports.naming import attribute_name, distinct, sample_key
 from store.exports.selection import Column, Sample, Selection
+from store.exports.space import require_space
 from store.records import FeatureSpec, PhoneInterval, Utterance
 from store.vocabulary import COMMON_RATE
 
@@ -68,7 +69,10 @@ class _Writer:
                 for name in ("recordings", "supervisions", "cuts")
             }
             self.storage = {column.name: stack.enter_context(self._storage(column)) for column in columns}
+            left = self.selection.bytes
             for batch in self.selection.batches(self.selection.utterances):
+                require_space(self.folder, left)  # HDF5 may crash the process on a disk that is full
+                left -= sum(self.selection.size(sample.utterance) for sample in batch)
                 for sample in batch:
                     self._write(sample, lines)
         return len(lines) + len(columns)

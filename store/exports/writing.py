@@ -15,14 +15,13 @@ from store.exports.card import provenance, write_card
 from store.exports.lhotse_manifests import write_lhotse
 from store.exports.parquet_files import write_parquet
 from store.exports.selection import Selection, Wanted
+from store.exports.space import require_space
 from store.exports.tar_shards import write_webdataset
 from store.feature_store import FeatureStore
 from store.objects import ObjectPath
 
 SHARD_BYTES = 256 * 1024 * 1024
 """About how much one file of a sharded format holds before compression."""
-MARGIN = 0.1
-"""Share of the estimated size that must be free beside it."""
 
 _WRITERS: Mapping[str, Callable[[Path, Selection, Mapping[str, Any], int], int]] = {
     "parquet": write_parquet,
@@ -59,7 +58,7 @@ def export(
     folder = folder.absolute()
     _check_place(folder, reader.store.path)
     selection = Selection(reader, wanted)
-    _check_space(folder, selection.bytes)
+    require_space(folder, selection.bytes)
     described = provenance(selection, kind)
     with _published(folder) as aside:
         shards = _WRITERS[kind](aside, selection, described, shard_bytes)
@@ -110,17 +109,6 @@ def _check_place(folder: Path, store: Path) -> None:
         raise unwritable(folder, error) from error
     if occupied:
         raise StoreError("a new or an empty folder", f"{folder}, which is in use", "choose another folder")
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    parent = next(path for path in folder.parents if path.exists())
-    free = shutil.disk_usage(parent).free
-    if needed * (1 + MARGIN) > free:
-        raise StoreError(
-            f"{needed * (1 + MARGIN) / 2**20:.0f} MiB free in {parent} for the export ({MARGIN:.0%} margin)",
-            f"{free / 2**20:.0f} MiB",
-            "free space, choose another folder, or export fewer features, layers or corpora",
-        )
 
 
 @contextmanager

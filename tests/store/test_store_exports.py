@@ -15,7 +15,7 @@ import pytest
 from store.catalogue import Store
 from store.errors import ConfigurationError, StoreError
 from store.export_log import FORMATS, listed
-from store.exports import parquet_files, writing
+from store.exports import parquet_files, selection, writing
 from store.exports.naming import attribute_name, field_name, sample_key
 from store.exports.selection import Selection, Wanted
 from store.exports.writing import export
@@ -354,3 +354,14 @@ def test_keys_are_safe_and_distinct():
         assert all(0 < len(part) <= 120 for part in key.split("/"))
     assert attribute_name("enc-1") == "enc_1"
     assert attribute_name("3é").isidentifier()
+
+
+def test_a_disk_that_fills_up_meanwhile_ends_before_hdf5_meets_it(made, tmp_path, monkeypatch):
+    pytest.importorskip("lhotse")
+    free = iter([10**9, 10**9, 5000])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**6, next(free)))
+    monkeypatch.setattr(selection, "BATCH_BYTES", 10_000)
+    with pytest.raises(StoreError, match="for the export"):
+        export(opened(made), "lhotse", tmp_path / "out", ALL)
+    assert next(free, None) is None
+    assert not list(tmp_path.iterdir())
