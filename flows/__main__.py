@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from flows.corpora_commands import corpora_group
 from flows.split_commands import split_group
 from flows.store_commands import store_group
 from flows.store_options import ONLY_WORK, WORK
@@ -68,6 +69,7 @@ def commands() -> None:
 
 
 commands.add_command(store_group)
+commands.add_command(corpora_group)
 commands.add_command(split_group)
 
 
@@ -175,16 +177,6 @@ def schedule_command(cron: str, every: float | None, **options: Any) -> None:
     serve_schedule(_configuration(options), cron, every)
 
 
-@commands.command("corpora")
-def corpora_command() -> None:
-    """List the corpora that can be read."""
-    from pipeline.corpora.corpus import registered
-
-    for corpus in registered():
-        mark = "  SYNTHETIC" if corpus.synthetic else ""
-        click.echo(f"{corpus.name:<12} {corpus.language:<4} {corpus.licence}{mark}")
-
-
 @commands.command("encoders")
 @click.option("--mirror", type=FOLDER, help="Folder of models; PHONANCHOR_MODELS by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -249,9 +241,10 @@ def _configuration(options: dict[str, Any]) -> Any:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return 0, 2 or 3 after an error that a user can mend, or 130 when interrupted.
+    """Run one command; return 0; 1, 2 or 3 after an error that a user can mend; or 130 when interrupted.
 
-    3 means that too many recordings were unusable, see `flows.guards.check_quarantined`.
+    1 means that a corpus is not as published (`phonanchor corpora check`), 3 that too many recordings were
+    unusable, see `flows.guards.check_quarantined`.
     """
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a Ctrl-C

@@ -33,6 +33,12 @@ class CorpusError(PhonanchorError):
     """A corpus that is missing, empty or not laid out as published."""
 
 
+class CorpusDiffersError(CorpusError):
+    """A corpus that can be read and is not what is published of it."""
+
+    exit_code = 1
+
+
 class AudioError(PhonanchorError):
     """One audio file that cannot be used; ingest turns it into a quarantine row."""
 
