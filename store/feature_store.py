@@ -55,6 +55,8 @@ class FeatureStore:
         self.commit = commit
         self.checked = checked
         self.specs = in_order(load_spec(store.layout, digest) for digest in commit.specs)
+        self._digests = {id(spec): spec.digest for spec in self.specs}  # costs more than a read
+        self._named: dict[str, FeatureSpec] = {}
         self._opened: dict[Key, _Opened | None] = {}
         self._checking: dict[Key, zarr.Array[Any]] = {}
 
@@ -278,13 +280,18 @@ class FeatureStore:
         return read_table(path, ["utterance", "start", "length"])
 
     def _spec(self, spec: FeatureSpec | str) -> FeatureSpec:
-        return self.spec(spec if isinstance(spec, str) else spec.digest)
+        """Return the snapshot's own object of a spec, whose digest is known."""
+        if not isinstance(spec, str):
+            return spec if id(spec) in self._digests else self._spec(spec.digest)
+        if spec not in self._named:
+            self._named[spec] = self.spec(spec)
+        return self._named[spec]
 
     def _index_path(self, spec: FeatureSpec, corpus: str) -> Path:
         return index_path(self.store.layout.snapshot(self.snapshot_id), spec.digest, corpus)
 
     def _open(self, spec: FeatureSpec, corpus: str) -> _Opened | None:
-        key = (spec.digest, corpus)
+        key = (self._digests[id(spec)], corpus)
         if key not in self._opened:
             self._opened[key] = self._load(spec, corpus)
         return self._opened[key]
