@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 PARQUET_ROW_GROUP = 32
+HDF5_LZ4 = "HDF5, our chunks, Blosc LZ4"
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ def rivals(chunk: tuple[int, ...]) -> list[Rival]:
         Rival("numpy memmap, tofile, fromfile", _tofile, _memmap),
         Rival("zarr, its defaults", _zarr_defaults, _zarr_open),
         Rival("HDF5 contiguous", _hdf5(), _hdf5_open),
-        Rival("HDF5, our chunks, Blosc LZ4", _hdf5_lz4(chunk[0]), _hdf5_lz4_open),
+        Rival(HDF5_LZ4, _hdf5_lz4(chunk[0]), _hdf5_lz4_open),
         Rival(
             "HDF5, our chunks, shuffle + LZF",
             _hdf5(chunks=chunk, compression="lzf", shuffle=True),
