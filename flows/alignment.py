@@ -68,7 +68,14 @@ def run_align(request: AlignRequest) -> None:
     with shown(Console(stderr=True)) as progress:
         root = stages.corpus_folder(configuration, corpus, progress)
         cache = configuration.work / "cache"
-        ingested = ingest(corpus, root, cache, rehash=configuration.build.rehash, progress=progress)
+        ingested = ingest(
+            corpus,
+            root,
+            cache,
+            rehash=configuration.build.rehash,
+            forgotten=stages.tombstones_of(configuration),
+            progress=progress,
+        )
         store = stages.open_store(configuration)
         aligned = stages.align_corpus(configuration, store, ingested, progress)
     identifier = stages.put_alignments(store, aligned)

@@ -25,9 +25,11 @@ from pipeline.tally import Progress
 from store.catalogue import Commit, Store
 from store.digests import Json
 from store.errors import ConfigurationError, CorpusError, StoreError
+from store.layout import Layout
 from store.records import Skipped, Utterance
 from store.settings import variable
 from store.snapshots import read_index, read_parts
+from store.tombstones import Tombstones, read_tombstones
 from store.vocabulary import COMMON_RATE
 from training.anchors import check_common_vowels
 
@@ -158,10 +160,16 @@ def ingest_corpus(configuration: Configuration, name: str, progress: Report | No
         configuration.work / "cache",
         classes=configuration.classes,
         rehash=configuration.build.rehash,
+        forgotten=tombstones_of(configuration),
         progress=_named(progress, f"ingest {name}"),
     )
     check_quarantined({name: ingested}, configuration.build.max_quarantined)
     return ingested
+
+
+def tombstones_of(configuration: Configuration) -> Tombstones:
+    """Return what the store must not take in; nothing where there is no store yet."""
+    return read_tombstones(Layout(configuration.place))
 
 
 def check_classes(ingested: Ingested, classes: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ import click
 
 from flows.catalogue_commands import html_command
 from flows.export_commands import export_command, exports_command
+from flows.forget_command import forget_command
 from flows.store_care import gc_command, repair_command
 from flows.store_history import diff_command, log_command, stats_command, tag_command, untag_command
 from flows.store_options import JSON, SNAPSHOT, WORK, counted, opened, print_json, tags_of
@@ -27,7 +28,7 @@ def store_group() -> None:
 
 for _command in (
     log_command, diff_command, tag_command, untag_command, stats_command, gc_command, repair_command,
-    export_command, exports_command, html_command,
+    export_command, exports_command, html_command, forget_command,
 ):  # fmt: skip
     store_group.add_command(_command)
 

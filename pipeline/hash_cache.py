@@ -1,7 +1,7 @@
 """Remembers the content hash of each audio file by path, size and time of change, so that it is read once."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,6 +52,14 @@ class HashCache:
         """Keep the facts of the file at absolute ``path``."""
         self._entries[path] = (stamp, facts)
         self._changed = True
+
+    def drop(self, unwanted: Callable[[str, AudioFacts], bool]) -> int:
+        """Remove the facts of each file that is ``unwanted``, by its path and facts; return how many went."""
+        gone = [path for path, (_, facts) in self._entries.items() if unwanted(path, facts)]
+        for path in gone:
+            del self._entries[path]
+        self._changed |= bool(gone)
+        return len(gone)
 
     def save(self) -> None:
         """Write the cache in one step, if it changed; raises `StoreError` where that is not possible."""

@@ -12,6 +12,7 @@ from pipeline.hash_cache import AudioFacts, HashCache, measure, opened, stamp_of
 from pipeline.labels import canonical
 from store.errors import CorpusError
 from store.records import EmotionShare, Skipped, Utterance
+from store.tombstones import AUDIO, Tombstones
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
@@ -25,8 +26,8 @@ class Ingested:
 
     ``utterances`` are sorted by id. ``quarantined`` are files that cannot be used, ``excluded`` recordings
     that are not wanted: of classes that are not asked for, or left out by the corpus's own rules (they are
-    not read). ``hashed`` files were read in this run, ``cached`` ones were known by size and modification
-    time.
+    not read), or forgotten on request (rows without a name). ``hashed`` files were read in this run,
+    ``cached`` ones were known by size and modification time.
     """
 
     corpus: str
@@ -46,7 +47,7 @@ class _Candidate:
 
 def ingest(
     corpus: Corpus, root: Path, cache: Path, *, classes: Sequence[str] | None = None, rehash: bool = False,
-    progress: Progress | None = None,
+    forgotten: Tombstones | None = None, progress: Progress | None = None,
 ) -> Ingested:  # fmt: skip
     """Read the corpus at ``root`` and return its utterances.
 
@@ -60,6 +61,9 @@ def ingest(
         Canonical emotions to keep; None keeps all.
     rehash
         Read every file, whatever the cache knows.
+    forgotten
+        The tombstones of the store: what they name is not read, and neither its name nor its audio is kept;
+        a row without a name stands for it.
     progress
         Called with (``"ingest"``, files done, files in all).
 
@@ -70,13 +74,22 @@ def ingest(
     StoreError
         The cache cannot be written.
     """
-    items, skipped = _listed(corpus, root)
+    rows = _listed(corpus, root)
+    items, skipped, gone = _remembered(corpus, *rows, forgotten) if forgotten else (*rows, set[str]())
     quarantined = [row for row in skipped if row.stage != SELECTION]
     kept, excluded = _of_classes(corpus, items, classes)
     excluded += [row for row in skipped if row.stage == SELECTION]
     candidates = [_Candidate(item, emotion, root / item.path) for item, emotion in kept]
     with opened(cache / f"{corpus.name}.json") as known:
         facts, cached = _facts(candidates, known, rehash, progress)
+        hashed = len(candidates) - cached
+        if forgotten:
+            heard = [isinstance(fact, AudioFacts) and forgotten.holds(AUDIO, fact.sha256) for fact in facts]
+            gone |= {_id(corpus, c.item) for c, held in zip(candidates, heard, strict=True) if held}
+            known.drop(lambda _, fact: forgotten.holds(AUDIO, fact.sha256))
+            candidates = [c for c, held in zip(candidates, heard, strict=True) if not held]
+            facts = [fact for fact, held in zip(facts, heard, strict=True) if not held]
+            excluded += [forgotten.row(name) for name in sorted(gone)]
     utterances = [
         _utterance(corpus, candidate, fact)
         for candidate, fact in zip(candidates, facts, strict=True)
@@ -87,10 +100,10 @@ def ingest(
         for candidate, fact in zip(candidates, facts, strict=True)
         if isinstance(fact, str)
     ]
-    _require_readable(corpus, root, utterances, quarantined)
+    _require_readable(corpus, root, utterances, quarantined, len(gone))
     return Ingested(
         corpus.name, tuple(sorted(utterances, key=lambda row: row.id)), tuple(quarantined),
-        hashed=len(candidates) - cached, cached=cached, excluded=tuple(excluded),
+        hashed=hashed, cached=cached, excluded=tuple(excluded),
     )  # fmt: skip
 
 
@@ -113,6 +126,20 @@ def _listed(corpus: Corpus, root: Path) -> tuple[list[CorpusItem], list[Skipped]
             expected, found, "check that the folder holds this corpus under its published names"
         )
     return items, skipped
+
+
+def _remembered(
+    corpus: Corpus, items: list[CorpusItem], skipped: list[Skipped], forgotten: Tombstones
+) -> tuple[list[CorpusItem], list[Skipped], set[str]]:
+    """Return what is not forgotten by the names of its recording or speaker, and the ids of what is."""
+    gone = {
+        _id(corpus, item)
+        for item in items
+        if forgotten.names(_id(corpus, item), f"{corpus.name}/{item.speaker}")
+    }
+    gone |= {row.utterance for row in skipped if forgotten.names(row.utterance)}
+    stay = [item for item in items if _id(corpus, item) not in gone]
+    return stay, [row for row in skipped if row.utterance not in gone], gone
 
 
 def _of_classes(
@@ -175,10 +202,14 @@ def _key(path: Path) -> str:
     return os.path.abspath(path)
 
 
+def _id(corpus: Corpus, item: CorpusItem) -> str:
+    return f"{corpus.name}/{item.stem}"
+
+
 def _utterance(corpus: Corpus, candidate: _Candidate, facts: AudioFacts) -> Utterance:
     item = candidate.item
     return Utterance(
-        id=f"{corpus.name}/{item.stem}",
+        id=_id(corpus, item),
         corpus=corpus.name,
         path=item.path,
         speaker=item.speaker,
@@ -214,17 +245,19 @@ def _perceived(corpus: Corpus, native: Mapping[str, float]) -> tuple[EmotionShar
 
 
 def _skipped(corpus: Corpus, item: CorpusItem, reason: str) -> Skipped:
-    identifier = f"{corpus.name}/{item.stem}"
-    return Skipped(utterance=identifier, corpus=corpus.name, path=item.path, stage=STAGE, reason=reason)
+    return Skipped(
+        utterance=_id(corpus, item), corpus=corpus.name, path=item.path, stage=STAGE, reason=reason
+    )
 
 
 def _require_readable(
-    corpus: Corpus, root: Path, utterances: list[Utterance], quarantined: list[Skipped]
+    corpus: Corpus, root: Path, utterances: list[Utterance], quarantined: list[Skipped], forgotten: int
 ) -> None:
     """Refuse a corpus of which not one file could be read."""
     if not utterances:
-        last = quarantined[-1]
-        found = f"{len(quarantined)} unusable in {root}, the last {last.path} ({last.reason})"
+        last = f", the last {quarantined[-1].path} ({quarantined[-1].reason})" if quarantined else ""
+        more = f", {forgotten} forgotten on request" if forgotten else ""
+        found = f"{len(quarantined)} unusable in {root}{last}{more}"
         raise CorpusError(
             f"recordings of {corpus.name} that can be read", found, "restore the files from the corpus"
         )

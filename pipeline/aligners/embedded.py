@@ -1,6 +1,5 @@
 """The embedded aligner: a monophone HMM-GMM trained on the user's own corpus, seeded by espeak-ng."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -44,12 +43,16 @@ class EmbeddedAligner:
         )
         self.identity = digest({
             "aligner": self.name, "version": VERSION, "recipe": asdict(self._recipe), "espeak": version(),
-            "model": hashlib.sha256(data).hexdigest(),
+            "model": self.model.digest,
         })  # fmt: skip
 
     def key(self, utterance: Utterance) -> str:
-        """Return the key of the utterance's alignment: audio, text, language, speaker and this model."""
-        return alignment_key(utterance, self.identity)
+        """Return the key of the utterance's alignment: audio, text, language, model and the speaker's mean.
+
+        No other speaker is part of it, so that one can be taken out of the model.
+        """
+        mean = self.model.mean_digest(utterance.speaker_key)
+        return digest({"alignment": alignment_key(utterance, self.identity), "mean": mean})
 
     def align(
         self, utterances: Sequence[Utterance], load: Load, progress: Progress | None = None

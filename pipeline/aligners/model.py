@@ -3,9 +3,10 @@
 import io
 import json
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,16 @@ class Model:
         table = np.zeros((0, 0), dtype=np.float32)
         return cls((), Mixtures(none, table, table, np.zeros(1, dtype=np.int64)), none, none, {}, 0.0)
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all but the speakers' means, so that it stays when one speaker is forgotten."""
+        return sha256(replace(self, speakers={}).to_bytes()).hexdigest()
+
+    def mean_digest(self, speaker: str) -> str | None:
+        """Return the SHA-256 of a speaker's mean, or None where there is none."""
+        mean = self.speakers.get(speaker)
+        return None if mean is None else sha256(mean.tobytes()).hexdigest()
+
     def to_bytes(self) -> bytes:
         """Return the model as npz bytes; equal models give equal bytes."""
         names = sorted(self.speakers)
@@ -88,6 +99,16 @@ def from_bytes(data: bytes) -> Model:
         tuple(header["units"]), mixtures, parts["log_stay"], parts["log_leave"], speakers,
         float(parts["trained_s"]), int(header.get("corpus_size", 0)),
     )  # fmt: skip
+
+
+def without_speakers(data: bytes, drop: Callable[[str], bool]) -> bytes:
+    """Return the bytes of a model without the speakers (keys) to ``drop``; any other bytes as they are."""
+    try:
+        model = from_bytes(data)
+    except AlignmentError:
+        return data  # of another aligner, which keeps no speakers
+    left = {name: mean for name, mean in model.speakers.items() if not drop(name)}
+    return data if len(left) == len(model.speakers) else replace(model, speakers=left).to_bytes()
 
 
 def nearest_unit(unit: str, known: tuple[str, ...]) -> str:

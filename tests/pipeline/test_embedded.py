@@ -14,7 +14,7 @@ from pipeline import espeak
 from pipeline.aligners import acoustics, graph, hmm, seed
 from pipeline.aligners.embedded import EmbeddedAligner
 from pipeline.aligners.embedded_training import seed_texts, train_embedded
-from pipeline.aligners.model import from_bytes, nearest_unit
+from pipeline.aligners.model import from_bytes, nearest_unit, without_speakers
 from pipeline.aligners.pronunciation import pronounce, slots
 from pipeline.aligners.training import Recipe
 from pipeline.phones import articulatory_class
@@ -139,6 +139,22 @@ def test_training_is_repeatable_and_the_model_survives_its_bytes() -> None:
     assert from_bytes(one).trained_s == 0  # under a minute: the seed alone
     assert set(from_bytes(one).speakers) == {f"toy/{u.speaker}" for u in few}
     assert EmbeddedAligner(one).identity != EmbeddedAligner(one, Recipe(acoustic_scale=0.5)).identity
+
+
+def test_a_forgotten_speaker_leaves_the_model_and_the_keys_of_others_stay() -> None:
+    few = CORPUS[:3]
+    gone, other = few[0].speaker_key, next(u for u in CORPUS if u.speaker != few[0].speaker)
+    data = train_embedded([*few, other], load)
+    less = without_speakers(data, lambda name: name == gone)
+    assert gone.encode() in data
+    assert gone.encode() not in less
+    before, after = EmbeddedAligner(data), EmbeddedAligner(less)
+    assert after.identity == before.identity
+    assert after.key(other) == before.key(other)
+    assert after.key(few[0]) != before.key(few[0])
+    assert list(after.align([other], load)) == list(before.align([other], load))
+    assert without_speakers(data, lambda _: False) is data
+    assert without_speakers(b"of mfa", lambda _: True) == b"of mfa"
 
 
 def test_the_number_of_threads_does_not_matter() -> None:

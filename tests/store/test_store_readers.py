@@ -1,6 +1,5 @@
 """Readers are seen, waited for or named; nobody opens a store in which something is being forgotten."""
 
-import errno
 import gc
 import os
 import subprocess
@@ -9,12 +8,13 @@ import threading
 
 import pytest
 
-from store import readers as module
+from store.catalogue import Store
 from store.errors import StoreError
 from store.feature_store import FeatureStore
 from store.forget import Request, forget
 from store.readers import await_readers, readers
 from tests.store.store_cases import fill, spec
+from tests.store.test_concurrency import mounted
 
 FIRST = Request(utterances=("toy/u000",))
 READER = """
@@ -96,16 +96,12 @@ def test_a_reader_that_comes_late_makes_the_forgetting_give_up(store, made, monk
     forget(store, FIRST)
 
 
-def test_where_nothing_can_be_written_a_reader_reads_unseen(store, made, monkeypatch):
-    real = os.open
-
-    def read_only(path, flags, *rest, **options):
-        if flags & os.O_CREAT:
-            raise OSError(errno.EROFS, "Read-only file system", str(path))
-        return real(path, flags, *rest, **options)
-
-    monkeypatch.setattr(module.os, "open", read_only)
-    assert FeatureStore.open(store.path).utterances
-    assert readers(store.layout) == ()
-    with pytest.raises(StoreError, match="Read-only file system"):
-        forget(store, FIRST)
+def test_on_a_read_only_mount_a_reader_reads_unseen_and_nothing_is_forgotten(store, made, tmp_path):
+    with mounted(tmp_path / "mounted", "--bind", str(store.path)) as folder:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
+        reader = FeatureStore.open(folder)
+        assert reader.utterances
+        assert readers(store.layout) == ()
+        with pytest.raises(StoreError, match="Read-only file system"):
+            forget(Store.open(folder), FIRST)
+    assert store.commits() == (made,)
