@@ -56,6 +56,7 @@ def test_a_store_on_s3_is_the_store_in_a_folder(uri, tmp_path, feature):
     assert here - relative == {"writer.lock"}
 
 
+@pytest.mark.slow
 def test_dask_workers_build_on_s3(uri, tmp_path):
     from pipeline.build import rebuild
 
