@@ -57,17 +57,9 @@ $(READY): requirements.lock pyproject.toml
 test: setup ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
-S3_PORT := 7480
-S3_KEYS := tests secret-of-tests
-
-s3-server: setup ## start a real S3 server for tests on 127.0.0.1:7480 and print its variables (docs/s3.md)
+s3-server: setup ## start a real S3 server for tests and print its variables (docs/s3.md)
 	@tests/s3/radosgw.sh fetch
-	@tests/s3/radosgw.sh start build/s3-server $(S3_PORT) $(S3_KEYS) >build/s3-server.log 2>&1 || { tail build/s3-server.log; exit 1; }
-	@$(BIN)/rclone mkdir :s3:phonanchor --config /dev/null --s3-provider Other --s3-force-path-style \
-		--s3-endpoint http://127.0.0.1:$(S3_PORT) --s3-region us-east-1 \
-		--s3-access-key-id $(word 1,$(S3_KEYS)) --s3-secret-access-key $(word 2,$(S3_KEYS))
-	@echo "export AWS_ENDPOINT_URL=http://127.0.0.1:$(S3_PORT) AWS_REGION=us-east-1"
-	@echo "export AWS_ACCESS_KEY_ID=$(word 1,$(S3_KEYS)) AWS_SECRET_ACCESS_KEY=$(word 2,$(S3_KEYS))"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/s3/radosgw.sh serve build/s3-server 7480
 
 lint: setup ## check style and formatting
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 # A real S3 server for tests: Ceph's RADOS Gateway with a monitor and an in-memory store, nothing installed.
 #   radosgw.sh fetch                      download the Debian packages into build/radosgw (70 MB)
 #   radosgw.sh start STATE PORT KEY SECRET    serve http://127.0.0.1:PORT; logs, configuration and pids lie in STATE
+#   radosgw.sh serve STATE PORT           the same with a bucket and keys of its own; prints the variables
 #   radosgw.sh stop STATE                 end it; what was stored is gone
 set -eu
 ROOT="$(cd "$(dirname "$0")/../.." && pwd)/build/radosgw"
@@ -73,6 +74,16 @@ start() {
 	ceph-osd --id 0
 	radosgw --name client.rgw --keyring keyring
 	timeout 60 radosgw-admin user create --uid=tests --display-name=tests --access-key="$3" --secret-key="$4"
+}
+
+serve() {
+	local endpoint=http://127.0.0.1:$2 key=tests secret=secret-of-tests
+	rm -rf "$1" && mkdir -p "$1"
+	(start "$1" "$2" "$key" "$secret") >"$1.log" 2>&1 || { tail "$1.log" >&2; exit 1; }
+	rclone mkdir :s3:phonanchor --config /dev/null --s3-provider Other --s3-force-path-style \
+		--s3-endpoint "$endpoint" --s3-region us-east-1 --s3-access-key-id "$key" --s3-secret-access-key "$secret"
+	echo "export AWS_ENDPOINT_URL=$endpoint AWS_REGION=us-east-1"
+	echo "export AWS_ACCESS_KEY_ID=$key AWS_SECRET_ACCESS_KEY=$secret"
 }
 
 stop() {
