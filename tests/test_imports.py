@@ -146,3 +146,16 @@ def test_nothing_pickles():
         if {"pickle", "joblib"} & {n.split(".")[0] for n, _ in imports(path)}
     }
     assert not users
+
+
+def test_nothing_evaluates_text_or_loads_objects():
+    """No call of eval or exec, and none that may unpickle: numpy with allow_pickle=False, no torch.load."""
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name, where = ast.unparse(node.func), f"{relative(path)}:{node.lineno}"
+            assert name not in {"eval", "exec", "compile", "__import__", "torch.load", "np.fromstring"}, where
+            if name in {"np.load", "np.save", "numpy.load", "numpy.save"}:
+                pickles = {word.arg: ast.unparse(word.value) for word in node.keywords}.get("allow_pickle")
+                assert pickles == "False", where
