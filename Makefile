@@ -68,6 +68,10 @@ lint: setup ## check style and formatting
 types: setup ## check the types
 	$(BIN)/mypy
 
+.PHONY: bench-align
+bench-align: setup ## measure the aligner against EMO-DB's hand labels and pocketsphinx (CORPORA=folder)
+	@$(BIN)/python benchmarks/alignment.py $(if $(CORPORA),'$(CORPORA)') $(ARGS)
+
 features: setup ## ingest, align, extract, commit and verify; no training
 	@$(BIN)/python -m flows features $(BUILD) $(ARGS)
 

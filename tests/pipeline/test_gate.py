@@ -1,6 +1,8 @@
 """The quality gate: what it rejects and with which words, and that it finds wrong texts on EMO-DB."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,11 @@ from store.records import Alignment, PhoneInterval, Utterance
 from store.vocabulary import COMMON_RATE
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "corpora" / "emodb"
+needs_emodb = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="the EMO-DB recordings are not beside the project"
+)
+
+Change = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def alignment(*lengths: float, score: float = -0.3, silence: float = 0.5) -> Alignment:
@@ -136,9 +143,17 @@ class OneModel:
         return ()
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the EMO-DB recordings are not beside the project")
+@cache
+def trained() -> OneModel:
+    """A store with the model of two speakers."""
+    store = OneModel()
+    align(store, "emodb", some_of_emodb("10 11"), load)
+    return store
+
+
+@needs_emodb
 def test_swapped_texts_of_emodb_are_rejected_and_right_ones_kept() -> None:
-    store, right = OneModel(), some_of_emodb("10 11")
+    store, right = trained(), some_of_emodb("10 11")
     names = sorted(TEXTS)
     next_text = {TEXTS[a]: TEXTS[b] for a, b in zip(names, names[5:] + names[:5], strict=True)}
     swapped = {utterance.id for utterance in right[::5]}
@@ -158,3 +173,50 @@ def test_swapped_texts_of_emodb_are_rejected_and_right_ones_kept() -> None:
     assert all("gate_" in row.reason or "text is too long" in row.reason for row in after.unaligned)
     without = align(store, "emodb", wrong, load)
     assert all("text is too long" in row.reason for row in without.unaligned)
+
+
+def spoiled(change: Change) -> tuple[set[str], set[str], NDArray[np.float64]]:
+    """Change every fifth recording: ids changed, ids rejected, and how far vowels of the others have moved.
+
+    Compared are the starts (s) of the vowels that end 0.2 s before the end of the changed recording.
+    """
+    rows = some_of_emodb("10 11")
+    changed = {utterance.id for utterance in rows[::5]}
+
+    def spoil(utterance: Utterance) -> NDArray[np.float32]:
+        return change(load(utterance)) if utterance.id in changed else load(utterance)
+
+    before = {row.utterance: row for row in align(trained(), "emodb", rows, load).alignments}
+    after = align(trained(), "emodb", rows, spoil, gate=Gate())
+    moved = [
+        np.abs(starts(row) - start).min()
+        for row in after.alignments if row.utterance in changed
+        for start in starts(before[row.utterance], until=row.intervals[-1].stop / COMMON_RATE - 0.2)
+    ]  # fmt: skip
+    return changed, {row.utterance for row in after.unaligned}, np.array(moved)
+
+
+def starts(row: Alignment, until: float = np.inf) -> NDArray[np.float64]:
+    vowels = [item for item in row.phones if item.vowel and item.stop / COMMON_RATE <= until]
+    return np.array([item.start for item in vowels]) / COMMON_RATE
+
+
+@needs_emodb
+@pytest.mark.parametrize("kept", [0.5, 0.7, 0.85])
+def test_clips_cut_in_mid_word_are_rejected_or_right_up_to_the_cut(kept: float) -> None:
+    changed, rejected, moved = spoiled(lambda samples: samples[: int(kept * len(samples))])
+    assert rejected <= changed
+    assert kept > 0.5 or len(rejected) >= 0.9 * len(changed)
+    assert (moved > 0.05).sum() <= 0.03 * len(moved)
+
+
+@needs_emodb
+def test_noise_at_10_db_is_rejected_or_leaves_most_vowels_in_place() -> None:
+    def noisy(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        noise = np.random.default_rng(1).normal(0, samples.std() / 10**0.5, len(samples))
+        return (samples + noise).astype(np.float32)
+
+    changed, rejected, moved = spoiled(noisy)
+    assert rejected <= changed
+    assert len(rejected) >= 0.3 * len(changed)
+    assert (moved <= 0.05).mean() > 0.85
