@@ -3,8 +3,8 @@
 Usage: python benchmarks/alignment.py [CORPORA [SCORER]]
 
 CORPORA holds emodb/ and ravdess/, SCORER is the program that compares intervals with EMO-DB's hand labels; by
-default both are those in the folder shared/ beside the project. The labels of speakers 13-16 were not
-looked at while the aligner was tuned.
+default both are those in the folder shared/ beside the project. Choices were made by the speakers other
+than 13-16.
 """
 
 import json
