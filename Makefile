@@ -70,7 +70,7 @@ types: setup ## check the types
 
 .PHONY: bench-align
 bench-align: setup ## measure the aligner against EMO-DB's hand labels and pocketsphinx (CORPORA=folder)
-	@$(BIN)/python benchmarks/alignment.py $(if $(CORPORA),'$(CORPORA)') $(ARGS)
+	@$(BIN)/python -m benchmarks.alignment $(if $(CORPORA),'$(CORPORA)') $(ARGS)
 
 features: setup ## ingest, align, extract, commit and verify; no training
 	@$(BIN)/python -m flows features $(BUILD) $(ARGS)

@@ -1,6 +1,6 @@
 """Measures the embedded aligner: boundaries, cost, agreement with pocketsphinx, and wrong texts found.
 
-Usage: python benchmarks/alignment.py [CORPORA [SCORER]]
+Usage: python -m benchmarks.alignment [CORPORA [SCORER]]
 
 CORPORA holds emodb/ and ravdess/, SCORER is the program that compares intervals with EMO-DB's hand labels; by
 default both are those in the folder shared/ beside the project. Choices were made by the speakers other

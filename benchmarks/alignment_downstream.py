@@ -1,6 +1,6 @@
 """Measures what hand instead of automatic times change: frames and vowels of EMO-DB, and a downstream run.
 
-Usage: python benchmarks/alignment_downstream.py CORPORA [ENCODER [EPOCHS [SEEDS]]]
+Usage: python -m benchmarks.alignment_downstream CORPORA [ENCODER [EPOCHS [SEEDS]]]
 
 The same experiment (RAVDESS -> EMO-DB, AGA-CL) runs twice, with the embedded aligner and with the hand labels
 on the side of EMO-DB; nothing else differs. ENCODER is the built-in log-mel by default.
