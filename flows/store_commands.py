@@ -68,7 +68,8 @@ def show_snapshot(snapshot: str | None, work: Path, as_json: bool) -> None:
         mark = "  SYNTHETIC" if corpus["synthetic"] else ""
         click.echo(
             f"corpus     {corpus['corpus']}: {corpus['utterances']} utterances, "
-            f"{corpus['speakers']} speakers, {corpus['minutes']:.1f} min, left out {corpus['left_out']}{mark}"
+            f"{corpus['speakers']} speakers, {corpus['minutes']:.1f} min, left out {corpus['left_out']}, "
+            f"{'/'.join(corpus['languages'])}, {', '.join(corpus['licences'])}{mark}"
         )
     for spec in row["specs"]:
         shape = f"{spec['dims']} {spec['dtype']}"
@@ -124,9 +125,9 @@ def _details(store: Store, commit: Commit) -> dict[str, Any]:
         own = [item for item in utterances if item.corpus == corpus]
         corpora.append({
             "corpus": corpus,
-            "language": own[0].language,
-            "licence": own[0].licence,
-            "synthetic": own[0].synthetic,
+            "languages": sorted({item.language for item in own}),
+            "licences": sorted({item.licence for item in own}),
+            "synthetic": any(item.synthetic for item in own),
             "utterances": len(own),
             "speakers": len({item.speaker for item in own}),
             "minutes": sum(item.seconds for item in own) / 60,
