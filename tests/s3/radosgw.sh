@@ -10,6 +10,7 @@ PACKAGES="radosgw ceph-mon ceph-osd ceph-common"
 
 fetch() {
 	[ ! -x "$ROOT/usr/bin/radosgw" ] || return 0
+	[ -n "$(apt-cache policy radosgw | grep Candidate)" ] || apt-get update --quiet --quiet
 	rm -rf "$ROOT.new" && mkdir -p "$ROOT.new/packages"
 	cd "$ROOT.new/packages"
 	names=$(apt-get --simulate install --no-install-recommends $PACKAGES | awk '/^Inst/ { print $2 }')
