@@ -6,7 +6,6 @@ from functools import cached_property
 
 import numpy as np
 import scipy.fft
-import scipy.signal
 from numpy.typing import NDArray
 
 from features.clip import Clip
@@ -34,9 +33,10 @@ def with_deltas(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     ``librosa.feature.delta(rows.T, width=9, order=1 or 2, mode="nearest")``: Savitzky-Golay fits over nine
     frames, the ends held, so that recordings of fewer frames have changes too (Furui 1986).
     """
+    from scipy.signal import savgol_filter  # slow to import, and needed by this alone
+
     changes = [
-        scipy.signal.savgol_filter(rows, DELTA_WIDTH, order, deriv=order, axis=0, mode="nearest")
-        for order in (1, 2)
+        savgol_filter(rows, DELTA_WIDTH, order, deriv=order, axis=0, mode="nearest") for order in (1, 2)
     ]
     return np.concatenate([rows, *changes], axis=1, dtype=np.float32)
 

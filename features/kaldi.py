@@ -6,19 +6,18 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import scipy.fft
-import scipy.signal
 from numpy.typing import NDArray
 
 from features.clip import Clip, checked_samples
 from features.framing import row_count
+from features.mel_scale import HAMMING, HANN, cosine_window
 from store.records import FeatureSpec, FrameLaw
 from store.vocabulary import COMMON_RATE
 
 # kaldi-native-fbank refuses 128 bands over 512 points, since the narrowest ones hold no bin; AST has them.
 BANDS, FRAME, HOP, N_FFT, LOWEST, PRE_EMPHASIS = 128, 400, 160, 512, 20.0, 0.97
 FLOOR = float(np.finfo(np.float32).eps)
-WINDOWS = {"hanning": "hann", "hamming": "hamming"}
-"""Kaldi's names of the windows, with scipy's."""
+WINDOWS = {"hanning": HANN, "hamming": HAMMING}
 _LAW = FrameLaw(kind="convolutional", hop=HOP, kernels=(FRAME,), strides=(HOP,))
 
 
@@ -36,7 +35,7 @@ def fbank(samples: NDArray[np.float32], window: str = "hanning", bands: int = BA
     frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP].astype(np.float64)
     frames -= frames.mean(axis=1, keepdims=True)
     before = np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
-    shaped = (frames - PRE_EMPHASIS * before) * scipy.signal.get_window(WINDOWS[window], FRAME, fftbins=False)
+    shaped = (frames - PRE_EMPHASIS * before) * cosine_window(FRAME, WINDOWS[window], periodic=False)
     spectrum = scipy.fft.rfft(shaped, n=N_FFT, axis=1)
     power = (spectrum.real**2 + spectrum.imag**2) @ _filters(bands)
     return np.asarray(np.log(np.maximum(power, FLOOR)), dtype=np.float32)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from librosa.filters import mel
 from numpy.typing import NDArray
 
 from features.clip import Clip, checked_samples
+from features.mel_scale import slaney_filters
 from features.stft import LIBROSA, SPEECH, SPEECH_FINE, Real, Transform, power_spectrum
 from store.digests import Json
 from store.records import FeatureSpec
@@ -115,5 +115,4 @@ def log_mel_128() -> LogMel:
 def filters(bands: MelBands) -> NDArray[np.float32]:
     """Return the mel filters, shape (bins, bands)."""
     transform = bands.transform
-    bank = mel(sr=transform.rate, n_fft=transform.n_fft, n_mels=bands.bands, fmin=0.0)
-    return np.ascontiguousarray(bank.T, dtype=np.float32)
+    return np.ascontiguousarray(slaney_filters(transform.rate, transform.n_fft, bands.bands).T)

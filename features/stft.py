@@ -6,9 +6,9 @@ from typing import TypeVar
 
 import numpy as np
 import scipy.fft
-import scipy.signal
 from numpy.typing import NDArray
 
+from features.mel_scale import cosine_window
 from store.records import FrameLaw
 
 Real = TypeVar("Real", np.float32, np.float64)
@@ -62,6 +62,5 @@ def power_spectrum(samples: NDArray[Real], transform: Transform) -> NDArray[Real
 
 @lru_cache(maxsize=8)
 def _window(length: int, n_fft: int) -> NDArray[np.float64]:
-    window = scipy.signal.get_window("hann", length, fftbins=True)
     before = (n_fft - length) // 2
-    return np.pad(window, (before, n_fft - length - before))
+    return np.pad(cosine_window(length), (before, n_fft - length - before))
