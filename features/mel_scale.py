@@ -20,7 +20,7 @@ def slaney_filters(rate: int, n_fft: int, bands: int) -> NDArray[np.float32]:
     distance = np.subtract.outer(edges, np.fft.rfftfreq(n=n_fft, d=1.0 / rate))
     widths = np.diff(edges)[:, None]
     rising, falling = -distance[:-2] / widths[:-1], distance[2:] / widths[1:]
-    weights = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    weights: NDArray[np.float32] = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     weights *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
     return weights
 

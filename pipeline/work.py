@@ -1,6 +1,7 @@
 """One work item: read each recording once, run every missing extractor, write the rows where they belong."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -75,9 +76,13 @@ class Receipt:
 
 @dataclass(slots=True)
 class _State:
-    """What is known while an item runs: reasons of failure, and the rows that derived specs still need."""
+    """What is known while an item runs: reasons of failure, and the rows that derived specs still need.
+
+    ``disk`` is one thread that reads and writes the store: flushing waits, and the next extractor need not.
+    """
 
     job: Job
+    disk: Executor
     failures: list[Failure] = field(default_factory=list)
     rows: dict[str, Array] = field(default_factory=dict)  # parents' rows by row key
 
@@ -95,16 +100,15 @@ def run_item(job: Job) -> Receipt:
     StoreError
         If rows cannot be read from or written to the store.
     """
-    state = _State(job)
     specs = {extractor.spec.digest: extractor.spec for extractor in job.extractors}
     # BLAS sums in another order with another number of threads: with one, all builds agree bit by bit.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(max_workers=1) as disk:
+        state = _State(job, disk)
         began = perf_counter()
         sounds = _read_all(state, specs)
         seconds_reading = perf_counter() - began
-        work = [
-            done for extractor in job.extractors if (done := _run_extractor(state, specs, extractor, sounds))
-        ]
+        written = [_run_extractor(state, specs, extractor, sounds) for extractor in job.extractors]
+        work = [future.result() for future in written if future is not None]
     return Receipt(
         recordings=len(job.item.recordings),
         seconds_audio=job.item.seconds,
@@ -155,10 +159,9 @@ def read_recording(root: Path, utterance: Utterance) -> NativeAudio:
 
 def _run_extractor(
     state: _State, specs: Mapping[str, FeatureSpec], extractor: Extractor, sounds: Sounds
-) -> SpecWork | None:
-    """Compute, check and write the item's rows of one spec; None where it has none."""
+) -> Future[SpecWork] | None:
+    """Compute and check the item's rows of one spec, and have them written; None where it has none."""
     began = perf_counter()
-    identity = extractor.spec.digest
     todo = list(_clips(state, specs, extractor.spec, sounds))
     needed = {task.parent_key for task in state.job.item.tasks if task.parent_key and not task.parent}
     blocks: list[tuple[str, Array]] = []
@@ -169,10 +172,14 @@ def _run_extractor(
     seconds = perf_counter() - began
     if not blocks:
         return None
-    job = state.job
-    size = write_item(job.store, extractor.spec, job.item.corpus, job.starts[identity], blocks)
-    count = sum(len(rows) for _, rows in blocks)
-    return SpecWork(spec=identity, blocks=len(blocks), rows=count, seconds=seconds, bytes=size)
+    return state.disk.submit(_write, state.job, extractor.spec, blocks, seconds)
+
+
+def _write(job: Job, spec: FeatureSpec, blocks: Sequence[tuple[str, Array]], seconds: float) -> SpecWork:
+    """Write the item's rows of one spec, which took ``seconds`` to compute."""
+    size = write_item(job.store, spec, job.item.corpus, job.starts[spec.digest], blocks)
+    rows = sum(len(values) for _, values in blocks)
+    return SpecWork(spec=spec.digest, blocks=len(blocks), rows=rows, seconds=seconds, bytes=size)
 
 
 def _clips(
@@ -204,8 +211,10 @@ def _parent_rows(
 ) -> Array | None:
     if task.parent is None or spec.parent is None:
         return state.rows.get(task.parent_key or "")
-    rows: Array = read_placed(state.job.store, specs[spec.parent], state.job.item.corpus, task.parent)
-    return rows
+    job = state.job
+    return state.disk.submit(
+        read_placed, job.store, specs[spec.parent], job.item.corpus, task.parent
+    ).result()
 
 
 def _extract(
