@@ -9,10 +9,10 @@ from math import prod
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import zarr
+from google_crc32c import value as crc32c
 from numpy.typing import NDArray
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
@@ -229,15 +229,14 @@ def canonical(values: Array) -> Array:
 
 
 def checksums(values: Array, layered: bool) -> tuple[int, ...]:
-    """Return the CRC-32 of a row block's little-endian bytes: one for each layer, or one for all."""
+    """Return the CRC-32C of a row block's little-endian bytes: one for each layer, or one for all."""
     parts = (values[:, i] for i in range(values.shape[1])) if layered else (values,)
     return tuple(checksum(part) for part in parts)
 
 
 def checksum(values: Array) -> int:
-    """Return the CRC-32 of the little-endian bytes of ``values`` in C order."""
-    little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-    return crc32(little.reshape(-1).view(np.uint8).data)
+    """Return the CRC-32C of the little-endian bytes of ``values`` in C order."""
+    return int(crc32c(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))))
 
 
 def write_rows(path: Path, cut: Geometry, start: int, blocks: Sequence[Array]) -> tuple[tuple[str, int], ...]:

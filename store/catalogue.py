@@ -26,7 +26,8 @@ from store.writer import StoreWriter
 __all__ = ["Commit", "Placement", "Store", "StoreWriter", "WantedRows", "read_placed", "write_item"]
 
 FORMAT = "phonanchor feature store"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: the checksums of rows are CRC-32C, those of version 1 CRC-32."""
 
 T = TypeVar("T")
 

@@ -34,7 +34,7 @@ class WantedRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRow:
-    """One line of a snapshot's index; ``crc`` is the CRC-32 of the values, for each layer or one for all."""
+    """One line of a snapshot's index; ``crc`` is the CRC-32C of the values, for each layer or one for all."""
 
     utterance: str
     row_key: str
