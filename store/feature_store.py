@@ -18,7 +18,7 @@ from store.errors import StoreError
 from store.joined import Joined, Licence, join
 from store.labels import Labels
 from store.layout import index_path
-from store.lazy import whole_array
+from store.lazy import stored_array, whole_array
 from store.objects import ObjectPath
 from store.readers import hold
 from store.records import Alignment, FeatureSpec, Skipped, Utterance
@@ -200,7 +200,8 @@ class FeatureStore:
         StoreError
             If the snapshot has no such feature.
         ConfigurationError
-            For a licence, corpus, language or kind of label that does not occur.
+            For a licence, corpus, language or kind of label that does not occur, two features of one name,
+            or layers of another.
         SplitError
             If the split cannot be read, or its fold must be named.
         """
@@ -254,8 +255,7 @@ class FeatureStore:
             If the snapshot has no such rows.
         """
         chosen = self._spec(spec)
-        array = self._known(chosen, corpus).array
-        return da.from_array(array, chunks=geometry(chosen).shard, asarray=False)
+        return stored_array(self, chosen, corpus, self._known(chosen, corpus).array)
 
     def whole(self, spec: FeatureSpec | str, corpus: str, *, layer: int | None = None) -> da.Array:
         """Return the rows of every utterance of a corpus, lazily, one behind the other as `index` lists them.

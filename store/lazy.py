@@ -1,20 +1,52 @@
-"""The rows of a whole corpus as one lazy dask array, utterance after utterance in the order of the index."""
+"""Whole corpora as lazy dask arrays, which keep the store, and with it the lease of a reader."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
+from store.arrays import geometry
 from store.digests import digest, short
 from store.records import FeatureSpec
 from store.runs import RUN_BYTES
 
 if TYPE_CHECKING:
     from store.feature_store import FeatureStore
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An array of Zarr as dask reads it, with the store that it belongs to."""
+
+    store: "FeatureStore"
+    values: "zarr.Array[Any]"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.values.ndim
+
+    @property
+    def dtype(self) -> "np.dtype[Any]":
+        return self.values.dtype
+
+    def __getitem__(self, part: Any) -> NDArray[Any]:
+        return np.asarray(self.values[part])
+
+
+def stored_array(store: "FeatureStore", spec: FeatureSpec, corpus: str, array: "zarr.Array[Any]") -> da.Array:
+    """Return an array as it is stored, with gaps; see `FeatureStore.array`."""
+    name = _name("stored", store, spec, corpus)
+    return da.from_array(_Kept(store, array), chunks=geometry(spec).shard, name=name, asarray=False)
 
 
 def whole_array(store: "FeatureStore", spec: FeatureSpec, corpus: str, layer: int | None) -> da.Array:
@@ -34,8 +66,13 @@ def whole_array(store: "FeatureStore", spec: FeatureSpec, corpus: str, layer: in
         chunks=(rows, *((size,) for size in dims)),
         dtype=np.dtype(spec.dtype),
         meta=np.empty((0,) * (1 + len(dims)), spec.dtype),
-        name=f"rows-{short(digest([store.snapshot_id, spec.digest, corpus, layer, str(store.store.path)]))}",
+        name=_name("rows", store, spec, corpus, layer),
     )
+
+
+def _name(kind: str, store: "FeatureStore", spec: FeatureSpec, corpus: str, layer: int | None = None) -> str:
+    """Return the name under which dask may share what it computed."""
+    return f"{kind}-{short(digest([store.snapshot_id, spec.digest, corpus, layer, str(store.store.path)]))}"
 
 
 def _groups(lengths: Sequence[int], row_bytes: int) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -105,3 +106,16 @@ def test_on_a_read_only_mount_a_reader_reads_unseen_and_nothing_is_forgotten(sto
         with pytest.raises(StoreError, match="Read-only file system"):
             forget(Store.open(folder), FIRST)
     assert store.commits() == (made,)
+
+
+@pytest.mark.parametrize("lazy", ["array", "whole"])
+def test_a_lazy_array_keeps_the_lease_and_travels(store, made, lazy):
+    array = getattr(FeatureStore.open(store.path), lazy)("mel", "toy")
+    gc.collect()
+    with pytest.raises(StoreError, match=f"1 after 0 s: process {os.getpid()} on "):
+        forget(store, FIRST)
+    there = pickle.loads(pickle.dumps(array))  # noqa: S301
+    assert (there[:5].compute() == array[:5].compute()).all()
+    del array, there
+    gc.collect()
+    assert forget(store, FIRST).utterances == 1
