@@ -210,10 +210,12 @@ class Store:
 
     def tag(self, name: str, ref: str | None) -> None:
         """Give a commit a name for people; a tag that exists moves. StoreError as `resolve`."""
+        check_finished(self.layout)
         self.log.tag(name, ref)
 
     def untag(self, name: str) -> None:
         """Remove a tag; StoreError if there is none of that name."""
+        check_finished(self.layout)
         self.log.untag(name)
 
     def tags(self) -> dict[str, str]:

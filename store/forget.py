@@ -190,13 +190,14 @@ def _carry_out(
     knowledge: Knowledge,
 ) -> Forgotten:
     remove(store.layout.staging)  # of a first try that was cut off
-    removals = prepare(store, writer, journal, plan, knowledge)
-    journal = journal.ready(removals, plan.survey.corpora)
-    writer.held()
-    write_journal(store.layout, journal)  # from here on nobody can open a reader
     try:
+        removals = prepare(store, writer, journal, plan, knowledge)
+        journal = journal.ready(removals, plan.survey.corpora)
+        writer.held()
+        write_journal(store.layout, journal)  # from here on nobody can open a reader
         await_readers(store.layout, wait)
     except StoreError:
+        writer.held()  # where the lock was lost, another writer goes on with this forgetting
         abandon(store)
         raise
     return finish(store, journal)

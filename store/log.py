@@ -191,7 +191,8 @@ class Log:
         """Remove a tag."""
         path = self.layout.tag(name)
         try:
-            path.unlink()
+            with exclusive_lock(self.layout.tags_lock):
+                path.unlink()
         except FileNotFoundError as error:
             there = ", ".join(sorted(self.tagged())) or "none"
             raise StoreError(f"a tag {name}", f"tags: {there}", "name one of these") from error

@@ -100,9 +100,15 @@ class Tombstones:
 
 
 def read_tombstones(layout: Layout) -> Tombstones:
-    """Return the tombstones of a store; StoreError if they are damaged."""
+    """Return the tombstones of a store; StoreError if they are damaged, or lost although it forgot people."""
     path = layout.tombstones
     if not path.exists():
+        if any(layout.forgotten.glob("[!.]*.json")):
+            raise StoreError(
+                f"tombstones in {path}, since people were forgotten",
+                "no such file",
+                "restore it from a backup",
+            )
         return Tombstones.fresh()
     content = read_document(path)
     try:

@@ -1,6 +1,6 @@
-"""Checks, and mends, what the snapshots of a store hang on: HEAD, the log, tags, pointers and models."""
+"""Checks, and mends, what lies beside the snapshots: HEAD, log, tags, pointers, models, who was forgotten."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,24 +9,29 @@ from store.documents import read_document, write_document
 from store.entries import Problem
 from store.errors import StoreError
 from store.garbage import remove
+from store.tombstones import read_tombstones
 
 
 def verify_history(store: Store) -> tuple[Problem, ...]:
-    """Return what is wrong with HEAD, the commits, the removed commits, tags, pointers and models."""
+    """Return what is wrong with HEAD, the commits, the removed commits, tags, pointers and models.
+
+    So for tombstones, the receipts of forgettings, and the ledger of exports.
+    """
     return tuple(_problems(store))
 
 
 def repair_history(store: Store) -> tuple[Problem, ...]:
     """Mend what `verify_history` finds, holding the writer's lock; return what it found.
 
-    HEAD goes back to the newest commit that is whole, and damaged commits leave the log. Damaged tags and
-    pointers are dropped: what they said is in no other place. A build of the same input commits again, or
-    trains again, what went.
+    HEAD goes back to the newest commit that is whole, and damaged commits leave the log. Damaged tags,
+    pointers, receipts and ledger entries are dropped: what they said is in no other place. A build of the
+    same input commits again, or trains again, what went. Damaged tombstones stay, and keep builds away:
+    without them the forgotten would come back.
 
     Raises
     ------
     StoreError
-        If a build runs, or files cannot be changed.
+        If a build runs, a forgetting is unfinished, or files cannot be changed.
     """
     with store.writer():
         found = _mend(store)
@@ -37,7 +42,7 @@ def _mend(store: Store) -> tuple[Problem, ...]:
     found = verify_history(store)
     for problem in found:
         path = store.layout.root / problem.where
-        if path not in (store.layout.head, store.layout.collected):
+        if path not in (store.layout.head, store.layout.collected, store.layout.tombstones):
             remove(path)
     if any(problem.where == store.layout.collected.name for problem in found):
         _forget_gaps(store)
@@ -59,17 +64,36 @@ def _problems(store: Store) -> Iterator[Problem]:
     except StoreError as error:
         yield _problem(store, layout.head, f"HEAD: {error.found}")
         head = max(entries, default=0)
-    for number in range(1, head + 1):
-        if number not in gone:
-            yield from _commit(store, number)
+    numbers = [number for number in range(1, head + 1) if number not in gone]
+    for number in numbers:
+        yield from _commit(store, number)
     for path in sorted(layout.tags.glob("[!.]*.json")):
-        yield from _tag(store, path, head)
+        yield from _tag(store, path, numbers)
     for folder, rest in ((layout.alignment_tables, ".parquet"), (layout.models, ".bin")):
         for path in sorted((folder / "latest").rglob("[!.]*.json")):
             yield from _pointer(store, path, folder, rest)
     for path in sorted(layout.models.glob("[0-9a-f]*.bin")):
         if sha256(path.read_bytes()).hexdigest() != path.stem:
             yield _problem(store, path, "the model has other bytes than its digest says")
+    yield from _forgetting(store)
+
+
+def _forgetting(store: Store) -> Iterator[Problem]:
+    layout = store.layout
+    if layout.journal.exists():
+        yield _problem(
+            store, layout.journal, "a forgetting is unfinished: run 'phonanchor store forget' again"
+        )
+    try:
+        read_tombstones(layout)
+    except StoreError as error:
+        yield _problem(store, layout.tombstones, f"tombstones: {error.found}")
+    for folder, what in ((layout.forgotten, "receipt of a forgetting"), (layout.exports, "export")):
+        for path in sorted(folder.glob("[!.]*.json")):
+            try:
+                read_document(path)
+            except StoreError as error:
+                yield _problem(store, path, f"{what}: {error.found}")
 
 
 def _commit(store: Store, number: int) -> Iterator[Problem]:
@@ -79,13 +103,13 @@ def _commit(store: Store, number: int) -> Iterator[Problem]:
         yield _problem(store, store.layout.commit(number), f"commit: {error.found}")
 
 
-def _tag(store: Store, path: Path, head: int) -> Iterator[Problem]:
+def _tag(store: Store, path: Path, numbers: Collection[int]) -> Iterator[Problem]:
     try:
         number = read_document(path).get("number")
     except StoreError as error:
         yield _problem(store, path, f"tag: {error.found}")
         return
-    if not isinstance(number, int) or not 1 <= number <= head:
+    if number not in numbers:
         yield _problem(store, path, f"the tag names commit {number}, which is not there")
 
 

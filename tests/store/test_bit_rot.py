@@ -15,6 +15,7 @@ from store.feature_store import FeatureStore
 from store.repair import repair
 from store.verify import verify
 from store.verify_history import repair_history, verify_history
+from tests.store.forget_cases import history
 from tests.store.store_cases import alignment, key, skipped, spec, utterance, values, wanted, write
 
 FEATURES = (spec((16,)), spec((3, 8), "float16", name="layers"))
@@ -173,6 +174,15 @@ def check_mended(case: Case, file: Path, named: set[str]) -> None:
     for feature in FEATURES:
         for name, rows in ROWS[feature.digest].items():
             np.testing.assert_array_equal(reader.read(feature, name), rows)
+
+
+def test_a_tag_of_a_commit_that_went_goes_too(store):
+    made = history(store)
+    store.tag("middle", made.commits[1].snapshot)
+    store.layout.commit(2).write_bytes(b"")
+    assert [item.where for item in repair_history(store)] == ["commits/00000002.json", "tags/middle.json"]
+    assert verify_history(store) == ()
+    assert sorted(store.tags()) == ["first", "late"]
 
 
 @pytest.mark.parametrize("file", ["HEAD", "commits/00000002.json", "commits/00000001.json", "tags/kept.json"])

@@ -9,8 +9,10 @@ from store.feature_store import FeatureStore
 from store.forget import Request, forget, look, revoke
 from store.forgotten import read_receipts
 from store.garbage import collect
+from store.repair import repair
 from store.stats import stats
 from store.tombstones import REASON
+from store.verify_history import repair_history, verify_history
 from tests.store.forget_cases import (
     DEEP,
     GONE,
@@ -226,3 +228,48 @@ def test_the_writers_lock_is_held_and_respected(store, made):
     with store.writer(), pytest.raises(StoreError, match=r"process \d+ on .* writing"):
         forget(store, ZAPHOD)
     assert store.commits() == made.commits
+
+
+def test_damaged_rows_that_stay_can_be_repaired_before_the_next_try(store, made):
+    shard = next(store.layout.array(MEL.digest, "toy").rglob("c/0/0"))
+    shard.write_bytes(shard.read_bytes()[:100])
+    with pytest.raises(StoreError, match="whole chunks"):
+        forget(store, ZAPHOD)
+    assert not store.layout.journal.exists()
+    assert not store.layout.staging.exists()
+    assert repair(store, made.commits[1].snapshot).dropped
+    for items in (made.items, made.left):
+        put(store, items, made.rows)
+    assert forget(store, ZAPHOD).utterances == 3
+    assert traces(store.path, private(made)) == []
+
+
+def test_lost_or_damaged_tombstones_are_found_and_keep_builds_away(store, made):
+    forget(store, ZAPHOD)
+    stones = store.layout.tombstones.read_bytes()
+    for spoil in (lambda path: path.write_bytes(stones[:40]), lambda path: path.unlink()):
+        spoil(store.layout.tombstones)
+        assert [problem.where for problem in repair_history(store)][:1] == ["tombstones.json"]
+        assert [problem.where for problem in verify_history(store)] == ["tombstones.json"]
+        with pytest.raises(StoreError, match="tombstones"):
+            put(store, made.left, made.rows)
+    store.layout.tombstones.write_bytes(stones)
+    assert verify_history(store) == ()
+
+
+def test_a_forgetting_that_was_cut_off_is_reported_and_tags_wait(store, made, monkeypatch):
+    monkeypatch.setattr("store.forget.finish", lambda *_: pytest.fail("cut off"))
+    with pytest.raises(pytest.fail.Exception):
+        forget(store, ZAPHOD)
+    assert [problem.where for problem in verify_history(store)] == [store.layout.journal.name]
+    for change in (lambda: store.tag("new", None), lambda: store.untag("first")):
+        with pytest.raises(StoreError, match="a forget is unfinished"):
+            change()
+
+
+def test_a_damaged_receipt_is_found_and_dropped(store, made):
+    done = forget(store, ZAPHOD)
+    path = store.layout.forgotten / f"{done.identifier}.json"
+    path.write_bytes(b"{}")
+    assert [problem.where for problem in repair_history(store)] == [f"forgotten/{path.name}"]
+    assert verify_history(store) == ()
