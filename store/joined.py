@@ -166,7 +166,10 @@ def join(
 ) -> Joined:
     """Join by utterance id; see `FeatureStore.dataset`, which calls this."""
     check_kind(labels)
+    for what, names in (("feature", features), ("class", classes)):
+        _check_list(what, names or ())
     specs = tuple(store.spec(item if isinstance(item, str) else item.digest) for item in features)
+    _check_names([spec.name for spec in specs], layers or {})
     chosen = _selected(store.utterances, corpora=corpora, languages=languages)
     divided = _split(store, split, chosen)
     parts = divided.parts(fold) if divided is not None else None
@@ -209,9 +212,26 @@ def _selected(
     ]
 
 
-def _check_known(what: str, names: Collection[str], known: Collection[str]) -> None:
+def _check_names(features: Sequence[str], layers: Collection[str]) -> None:
+    """Raise `ConfigurationError` for two features of one name, or layers of a feature that is not joined."""
+    twice = sorted(name for name, count in Counter(features).items() if count > 1)
+    if twice:
+        raise ConfigurationError("each feature name once", f"twice: {', '.join(twice)}", "join one of them")
+    strange = sorted(set(layers) - set(features))
+    if strange:
+        there = ", ".join(features) or "none"
+        raise ConfigurationError(
+            f"layers of joined features: {there}", ", ".join(strange), "name one of these"
+        )
+
+
+def _check_list(what: str, names: Collection[Any]) -> None:
     if isinstance(names, str):
         raise ConfigurationError(f"a list of names of each {what}", repr(names), "write [...] around it")
+
+
+def _check_known(what: str, names: Collection[str], known: Collection[str]) -> None:
+    _check_list(what, names)
     unknown = sorted(set(names) - set(known))
     if unknown:
         there = ", ".join(sorted(known)) or "none"

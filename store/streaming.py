@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from math import prod
 
 import numpy as np
 
 from store.arrays import geometry
+from store.digests import digest
 from store.joined import Joined
 from store.records import FeatureSpec
 
@@ -43,9 +45,15 @@ class EpochOrder:
         self, joined: Joined, *, batch_size: int, seed: int, shuffle: bool, window_bytes: int
     ) -> None:
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
+        self.window_bytes = window_bytes
         self._blocks = _blocks(joined)
         total = sum(block.bytes for block in self._blocks)
         self._window = max(min(window_bytes, total // FEWEST_WINDOWS), 1)
+
+    @cached_property
+    def data(self) -> str:
+        """The digest of what is streamed: which utterances lie in which shard, and how large they are."""
+        return digest([[list(block.ids), block.bytes] for block in self._blocks])
 
     def windows(self, epoch: int) -> list[tuple[PlannedBatch, ...]]:
         """Return the batches of an epoch by the window that they are read in; each utterance is in one.

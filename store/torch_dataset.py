@@ -19,6 +19,9 @@ from store.errors import ConfigurationError
 from store.joined import Joined, JoinedRow
 from store.streaming import WINDOW_BYTES, EpochOrder, PlannedBatch
 
+_ORDER = ("seed", "batch_size", "shuffle", "window_bytes")
+"""The settings from which an epoch's batches and their numbers follow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -187,9 +190,8 @@ class ShardStream(_Here, IterableDataset[Batch]):
         """Return the epoch and the numbers of its batches that are done, as plain JSON values."""
         return {
             "snapshot": self.joined.store.snapshot_id,
-            "rows": len(self.joined),
-            "seed": self.order.seed,
-            "batch_size": self.order.batch_size,
+            "data": self.order.data,
+            **{name: getattr(self.order, name) for name in _ORDER},
             "epoch": self.epoch,
             "done": sorted(self._finished()),
         }
@@ -200,10 +202,11 @@ class ShardStream(_Here, IterableDataset[Batch]):
         Raises
         ------
         ConfigurationError
-            If that one had other data, another seed or another batch size.
+            If that one had other data or settings, so that the numbers of its batches mean others.
         """
         mine = self.state_dict()
-        other = [name for name in ("snapshot", "rows", "seed", "batch_size") if state.get(name) != mine[name]]
+        same = ("snapshot", "data", *_ORDER)
+        other = [name for name in same if state.get(name) != mine[name]]
         if other:
             raise ConfigurationError(
                 f"the state of a stream with the same {', '.join(other)}",

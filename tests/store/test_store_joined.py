@@ -218,3 +218,21 @@ def test_one_layer_of_a_layered_feature_is_joined_and_lazy(store):
     np.testing.assert_array_equal(
         reader.read("layered", item.id, layer=0, rows=slice(2, 4)), rows[item.id][2:4, 0]
     )
+
+
+def test_what_would_be_read_wrongly_in_silence_is_an_error(store):
+    features = (spec(), spec(version=2))
+    with store.writer() as writer:
+        rows = {item.id: values(MEL, 3) for item in ITEMS[:2]}
+        for feature in features:
+            write(store, writer, feature, ITEMS[:2], rows)
+        listed = [wanted(feature, item, 3) for feature in features for item in ITEMS[:2]]
+        writer.commit(manifest=store.put_manifest(ITEMS[:2], []), alignments=[], wanted=listed, lineage={})
+    reader = FeatureStore.open(store.path)
+    with pytest.raises(ConfigurationError, match="twice: mel"):
+        reader.dataset(features)
+    with pytest.raises(ConfigurationError, match="found pitch"):
+        reader.dataset([features[0]], layers={"pitch": -1})
+    for wrong in ({"features": "mel"}, {"features": [features[0]], "classes": "anger"}):
+        with pytest.raises(ConfigurationError, match="a list of names"):
+            reader.dataset(**wrong)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -106,6 +107,12 @@ def test_a_stream_goes_on_where_another_stopped(joined):
     assert len(ids(second)) == len(joined)
     with pytest.raises(ConfigurationError, match="seed 3, batch_size 6"):
         ShardStream(joined, batch_size=5).load_state_dict(state)
+    for settings, named in (({"window_bytes": 1}, "window_bytes"), ({"shuffle": False}, "shuffle True")):
+        with pytest.raises(ConfigurationError, match=named):
+            ShardStream(joined, batch_size=6, seed=3, **settings).load_state_dict(state)
+    other = replace(joined, rows=joined.rows[1:])
+    with pytest.raises(ConfigurationError, match="the same data"):
+        ShardStream(other, batch_size=6, seed=3).load_state_dict(state)
 
 
 @pytest.mark.slow
