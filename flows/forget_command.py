@@ -1,7 +1,7 @@
 """The command `store forget`: takes people out of a store, and says what it cannot reach."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -55,6 +55,10 @@ def forget_command(
     as_json: bool,
 ) -> None:
     """Take speakers or utterances out of every snapshot, for good, and keep them out of later builds."""
+    if revoked is not None and (speakers or utterances or dry_run):
+        raise ConfigurationError(
+            "--revoke alone", "it with --speaker, --utterance or --dry-run", "run one command after the other"
+        )
     store = opened(work)
     if revoked is not None:
         _say_revoked(revoked, revoke(store, revoked), as_json)
@@ -87,6 +91,7 @@ def _forget(store: Store, request: Request, options: _Options) -> None:
         stay = tuple(name for name in holders(options.work, names) if not name.startswith("cache/"))
         _say(store, None, seen, _beyond(store, seen, stay), options.as_json)
         return
+    _outdated(store, (), None)  # a damaged ledger is an error now, not after all is done
     if not options.yes:
         _confirm(seen)
     cleaned = clean_caches(options.work, seen)  # first: what is cached can be made again after a kill
@@ -116,8 +121,14 @@ def _resumed(store: Store, request: Request, corpora: Path | None, wait: float, 
     if done is not None and not as_json:
         click.echo(f"finished the forgetting {done.identifier}, which was cut off")
     if done is not None and rest == Request():
-        _say_done(store, done, as_json)
+        exports = _outdated(store, {commit.snapshot for commit in store.commits()}, None)
+        _say_done(store, done, as_json, exports)
     return rest
+
+
+def _outdated(store: Store, kept: Collection[str], corpora: Collection[str] | None) -> tuple[Export, ...]:
+    """Return the exports of other snapshots than ``kept``, of some corpora or of all."""
+    return tuple(item for item in listed(store.layout, corpora) if item.snapshot not in kept)
 
 
 def _beyond(store: Store, seen: Sighting, held: tuple[str, ...]) -> Beyond:
@@ -128,10 +139,8 @@ def _beyond(store: Store, seen: Sighting, held: tuple[str, ...]) -> Beyond:
         if not keys and name not in survey.gone and name.split("/", 1)[0] in survey.corpora
         and not name.split("/", 1)[1].startswith("forgotten-")
     ]  # fmt: skip
-    left = {new for old, new in seen.plan.renewed.items()}
-    exports = tuple(item for item in listed(store.layout, survey.corpora) if item.snapshot not in left)
     return Beyond(
-        exports=exports,
+        exports=_outdated(store, set(seen.plan.renewed.values()), survey.corpora),
         holders=held,
         models=models_of(store, survey.corpora),
         twins=seen.twins,
@@ -162,9 +171,11 @@ def _say(store: Store, done: Forgotten | None, seen: Sighting, beyond: Beyond, a
         click.echo(line)
 
 
-def _say_done(store: Store, done: Forgotten, as_json: bool) -> None:
+def _say_done(store: Store, done: Forgotten, as_json: bool, exports: tuple[Export, ...] = ()) -> None:
     if as_json:
-        print_json({"dry_run": False, "receipt": asdict(done)})
+        print_json({
+            "dry_run": False, "receipt": asdict(done), "exports": [asdict(item) for item in exports],
+        })  # fmt: skip
         return
     click.echo(
         f"removed {done.utterances} utterances, {done.blocks} row blocks, {size(done.bytes)}; "
@@ -172,6 +183,8 @@ def _say_done(store: Store, done: Forgotten, as_json: bool) -> None:
     )
     _say_snapshots(dict(done.snapshots))
     click.echo(f"receipt {done.identifier} in {store.layout.forgotten}")
+    for item in exports:
+        click.echo(_export_line(item))
 
 
 def _say_snapshots(changed: dict[str, str]) -> None:
@@ -186,7 +199,7 @@ def _lines(beyond: Beyond) -> Iterator[str]:
     for name in beyond.models:
         yield f"stays: aligner model {name}, trained on the audio; build with --retrain to replace it"
     for item in beyond.exports:
-        yield f"out of reach: {item.format} export of {item.created} in {item.destination} on {item.host}"
+        yield _export_line(item)
     for name in beyond.holders:
         yield f"out of reach: {name} in the working folder names the forgotten; remove it by hand"
     if beyond.unknown:
@@ -195,6 +208,10 @@ def _lines(beyond: Beyond) -> Iterator[str]:
             "--corpora DIR lets the file names tell"
         )
     yield "not seen: readers on a read-only mount, backups, and copies that were made without 'store export'"
+
+
+def _export_line(item: Export) -> str:
+    return f"out of reach: {item.format} export of {item.created} in {item.destination} on {item.host}"
 
 
 def _say_revoked(identifier: str, count: int, as_json: bool) -> None:

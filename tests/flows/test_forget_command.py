@@ -57,6 +57,14 @@ def prediction(item):
     )
 
 
+def exported(destination, commit):
+    return Export(
+        destination=destination, snapshot=commit.snapshot, corpora=("toy",), format="parquet", host="here",
+        commit=commit.number, features=(), specs=(), licences=(), utterances=1, files=1, bytes=1,
+        created="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+
+
 def test_store_and_caches_are_cleaned_and_the_receipt_printed(phonanchor, work, made, store):
     code, out, err = phonanchor("store", "forget", "--speaker", SPEAKER, "--yes")
     assert (code, err) == (0, "")
@@ -94,13 +102,8 @@ def test_runs_exports_and_models_that_hold_the_person_are_named(phonanchor, work
     page.write_text(f"<td>{SPEAKER}</td>", encoding="utf-8")
     store.put_model("embedded-toy", b"a model")
     store.put_model("embedded-other", b"another model")
-    common = {
-        "format": "parquet", "host": "here", "commit": 1, "features": (), "specs": (), "licences": (),
-        "utterances": 1, "files": 1, "bytes": 1, "created": "2026-01-01T00:00:00+00:00",
-    }  # fmt: skip
     for destination, commit in (("/out/hers", made.commits[0]), ("/out/annas", made.commits[3])):
-        export = Export(destination=destination, snapshot=commit.snapshot, corpora=("toy",), **common)
-        record(store.layout, export)
+        record(store.layout, exported(destination, commit))
     found = json.loads(phonanchor("store", "forget", "--speaker", SPEAKER, "--yes", "--json")[1])
     assert found["holders"] == ["runs/hers", "runs/page"]
     assert found["models"] == ["embedded-toy"]
@@ -123,12 +126,14 @@ def test_what_was_cut_off_is_finished_by_the_same_command(phonanchor, work, made
         with pytest.raises(Killed):
             phonanchor("store", "forget", "--speaker", SPEAKER, "--yes")
     assert module.read_journal(store.layout).phase == SWAP
+    record(store.layout, exported("/out/hers", made.commits[1]))
     code, _, err = phonanchor("store", "gc")
     assert (code, "a forget is unfinished" in err) == (2, True)
     code, out, err = phonanchor("store", "forget", "--speaker", SPEAKER)
     assert (code, err) == (0, "")
     assert "which was cut off" in out
     assert "removed 3 utterances" in out
+    assert "in /out/hers on" in out
     whole(store)
     code, _, err = phonanchor("store", "forget", "--speaker", SPEAKER, "--yes")
     assert (code, "was forgotten already by" in err) == (2, True)
@@ -141,6 +146,8 @@ def test_nothing_happens_without_a_yes_and_consent_can_be_given_again(phonanchor
     done = json.loads(phonanchor("store", "forget", "--utterance", "toy/u001", "--yes", "--json")[1])
     with pytest.raises(StoreError):
         put(store, made.items, made.rows)
+    code, _, err = phonanchor("store", "forget", "--revoke", done["receipt"]["identifier"], "--dry-run")
+    assert (code, "expected --revoke alone" in err) == (2, True)
     assert (
         "lifted 2 tombstones" in phonanchor("store", "forget", "--revoke", done["receipt"]["identifier"])[1]
     )
