@@ -55,6 +55,7 @@ BUILD = _options(
     click.option("--work", type=FOLDER, help="Working folder (work)."),
     click.option("--store", help="Folder or s3://bucket/prefix of the store (in the working folder)."),
 )
+SUMMARY = click.option("--summary", type=FOLDER, help="Write what the run did to a JSON file.")
 TRAIN = _options(
     click.option("--preset", help="quick or paper."),
     click.option("--mode", help="strict or paper."),
@@ -77,30 +78,38 @@ commands.add_command(split_group)
 @BUILD
 @TRAIN
 @click.option("--only", type=click.Choice(["features", "train"]), help="Run one half of the job.")
-def train_command(only: str | None, **options: Any) -> None:
+@SUMMARY
+def train_command(only: str | None, summary: Path | None, **options: Any) -> None:
     """Run the main job: ingest, align, extract, commit, verify, train, report."""
     configuration = _configuration(options)
     if only == "features":
         from flows.build_commands import build_features
 
-        build_features(configuration)
-    else:
-        from flows import train_commands
+        build_features(configuration, summary)
+    elif only == "train":
+        from flows.train_commands import train_only
 
-        (train_commands.train_only if only else train_commands.train_crosslingual)(configuration)
+        if summary is not None:
+            raise click.UsageError("--summary tells of a rebuild: leave --only train out")
+        train_only(configuration)
+    else:
+        from flows.train_commands import train_crosslingual
+
+        train_crosslingual(configuration, summary)
 
 
 @commands.command("features")
 @click.option("--corpus", "names", multiple=True, help="A corpus to build with all its emotions; repeatable.")
 @BUILD
-def features_command(**options: Any) -> None:
+@SUMMARY
+def features_command(summary: Path | None, **options: Any) -> None:
     """Ingest, align, extract, commit and verify; no training.
 
     Without --corpus, it is the pair of the experiment, in the experiment's classes.
     """
     from flows.build_commands import build_features
 
-    build_features(_configuration(options))
+    build_features(_configuration(options), summary)
 
 
 @commands.command("report")

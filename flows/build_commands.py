@@ -1,6 +1,5 @@
 """What the commands that build features do: look for faults, give Prefect its home, run the flow, report."""
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,22 +8,23 @@ from rich.console import Console
 from flows import prefect_home, stages
 from flows.configuration import Configuration
 from flows.cron import check_cron
-from flows.stages import Features
-from flows.store_options import size
+from flows.summary import RunSummary
+from flows.summary_text import lines
 from pipeline.corpora.corpus import corpus_by_name
-from store.digests import short
+from store.errors import ConfigurationError
 from store.objects import ObjectPath
 
 FOLDERS_BY_CORPUS = ("alignments", "mfa_models", "mfa_dictionaries")
 """Settings that name a place for each corpus."""
 
 
-def build_features(configuration: Configuration) -> None:
-    """Run the flow "rebuild-features" and say what was done, or that there was nothing to do."""
+def build_features(configuration: Configuration, summary: Path | None = None) -> None:
+    """Run the flow "rebuild-features", say what was done, and write that to ``summary`` as JSON."""
+    check_summary(summary)
     prepare(configuration)
     from flows.rebuild import rebuild_features  # Prefect reads its environment on import: after prepare
 
-    say_features(rebuild_features(configuration.model_dump(mode="json")).made)
+    say_summary(rebuild_features(configuration.model_dump(mode="json")).summary, summary)
 
 
 def serve_schedule(configuration: Configuration, cron: str, every: float | None) -> None:
@@ -73,23 +73,20 @@ def _absolute(places: Mapping[str, str]) -> dict[str, str]:
     return {corpus: str(Path(place).expanduser().resolve()) for corpus, place in places.items()}
 
 
-def say_features(features: Features) -> None:
-    """Print what the rebuild did, and what it left out, with reasons and counts."""
-    counts = Counter((row.stage, row.corpus, row.reason) for row in features.skipped)
-    for (stage, corpus, reason), count in sorted(counts.items()):
-        say(f"left out by {stage}: {count} of {corpus}: {reason}")
-    mark = " (SYNTHETIC sample)" if features.synthetic else ""
-    if features.is_new or features.computed:
-        done = (
-            f"computed {features.computed} row blocks, kept {features.kept}, dropped {features.dropped}, "
-            f"quarantined {features.failed} recordings, wrote {size(features.bytes_written)}"
+def check_summary(path: Path | None) -> None:
+    """Raise `ConfigurationError` where the file of a summary could not be written after the work."""
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise ConfigurationError(
+            "a file in an existing folder for --summary", str(path), "name one, such as summary.json"
         )
-    elif features.failed:
-        failed = f"{features.failed} failed again (see left out)"
-        done = f"nothing new: {features.kept} row blocks are there, {failed}"
-    else:
-        done = f"nothing to do: all {features.kept} row blocks are there"
-    say(f"snapshot {short(features.snapshot)}{mark}: {done}")
+
+
+def say_summary(summary: RunSummary, path: Path | None = None) -> None:
+    """Print what the run did, and what it left out, with reasons and counts; write it to ``path`` as JSON."""
+    if path is not None:
+        summary.write(path)
+    for line in lines(summary):
+        say(line)
 
 
 def say(line: str) -> None:

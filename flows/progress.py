@@ -1,4 +1,4 @@
-"""Shows how far the stages are: bars with rate and time left on a terminal, plain lines elsewhere."""
+"""Shows how far the stages are: bars with rate and time left on a terminal, few plain lines elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,14 +25,20 @@ Report = Callable[[str, int, int], None]
 SECONDS_BETWEEN_LINES = 10.0
 """How often a stage prints a line where there is no terminal; its start and its end always do."""
 
+LATER = 0.05
+"""A stage that has run for long prints only after this share of its time so far: 130 lines in ten hours."""
+
+OF_AUDIO = " (s of audio)"
+"""How the name of a stage ends that counts seconds of audio: its rate is the multiple of real time."""
+
 
 class _Rate(ProgressColumn):
-    """Items a second."""
+    """Items a second, or multiples of real time."""
 
     def render(self, task: Task) -> Text:
         """Return the speed, or nothing before there is one."""
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f}/s" if speed else "", style="progress.data.speed")
+        return Text(_rate(task.description, speed) if speed else "", style="progress.data.speed")
 
 
 class Bars:
@@ -50,7 +56,7 @@ class Bars:
 
 
 class Lines:
-    """Plain lines for logs: the start, the end and one every few seconds, with rate and time left."""
+    """Plain lines for logs: the start, the end and ever rarer ones between, with rate and time left."""
 
     def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = monotonic) -> None:
         self._write, self._clock = write, clock
@@ -62,20 +68,27 @@ class Lines:
         now = self._clock()
         began, first = self._began.setdefault(stage, (now, done))
         finished = done >= total
-        if not finished and now - self._last.get(stage, -SECONDS_BETWEEN_LINES) < SECONDS_BETWEEN_LINES:
+        pause = max(SECONDS_BETWEEN_LINES, LATER * (now - began))
+        if not finished and now - self._last.get(stage, -pause) < pause:
             return
         if finished and stage in self._last and self._last[stage] == float("inf"):
             return
         self._last[stage] = float("inf") if finished else now
-        self._write(f"{stage}: {done}/{total}{_pace(done - first, total - done, now - began)}")
+        self._write(f"{stage}: {done}/{total}{_pace(stage, done - first, total - done, now - began)}")
 
 
-def _pace(done: int, left: int, seconds: float) -> str:
+def _rate(stage: str, speed: float) -> str:
+    return f"{speed:.1f} x real time" if stage.endswith(OF_AUDIO) else f"{speed:.1f}/s"
+
+
+def _pace(stage: str, done: int, left: int, seconds: float) -> str:
     """Return rate and time left, or the time taken, as far as they are known."""
     if done <= 0 or seconds <= 0:
         return ""
     rate = done / seconds
-    return f", {rate:.1f}/s, " + (f"{left / rate:.0f} s left" if left > 0 else f"took {seconds:.0f} s")
+    return f", {_rate(stage, rate)}, " + (
+        f"{left / rate:.0f} s left" if left > 0 else f"took {seconds:.0f} s"
+    )
 
 
 @contextmanager

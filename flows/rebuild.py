@@ -4,19 +4,25 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 
 from flows import stages
 from flows.announce import failures_announced
-from flows.build_commands import say, say_features
+from flows.build_commands import say, say_summary
 from flows.configuration import Configuration, validated
 from flows.progress import Report, shown
-from flows.stages import Features
+from flows.stages import Extracted
+from flows.summary import RunSummary, summarise, timed
+from flows.summary_text import markdown
 from flows.verified import verify_once
 from pipeline.align import AlignedCorpus
 from pipeline.ingest import Ingested
 from store.catalogue import Store
+
+ARTIFACT = "summary"
+"""The key under which Prefect keeps the summary of each run."""
 
 
 class Bench:
@@ -31,14 +37,20 @@ class Bench:
         self.ingested: dict[str, Ingested] = {}
         self.aligned: dict[str, AlignedCorpus] = {}
         self.store: Store | None = None
-        self.features: Features | None = None
+        self.extracted: Extracted | None = None
+        self.seconds: dict[str, float] = {}
 
     @property
-    def made(self) -> Features:
-        """The features, after the flow."""
-        if self.features is None:
+    def made(self) -> Extracted:
+        """What was extracted, after the flow."""
+        if self.extracted is None:
             raise RuntimeError("the features are made by the extract task")
-        return self.features
+        return self.extracted
+
+    @property
+    def summary(self) -> RunSummary:
+        """What the flow did, after it."""
+        return summarise(self.ingested, self.aligned, self.made, self.seconds)
 
     @property
     def corpora(self) -> tuple[str, ...]:
@@ -68,7 +80,7 @@ def extract(bench: Bench) -> None:
     """Compute what is missing and commit the snapshot."""
     if bench.for_training:
         stages.check_vowels(bench.configuration, bench.aligned)
-    bench.features = stages.extract(
+    bench.extracted = stages.extract(
         bench.configuration, _opened(bench), bench.ingested, bench.aligned, bench.report
     )
 
@@ -77,8 +89,9 @@ def extract(bench: Bench) -> None:
 def verify(bench: Bench) -> None:
     """Read back what is new, or was never verified to the end, and check it."""
     made = bench.made
-    changed = made.is_new or made.computed > 0
-    verify_once(bench.configuration.work, _opened(bench), made.snapshot, bench.report, changed=changed)
+    changed = made.is_new or made.report.computed > 0
+    snapshot = made.features.snapshot
+    verify_once(bench.configuration.work, _opened(bench), snapshot, bench.report, changed=changed)
 
 
 @flow(name="rebuild-features", validate_parameters=False, persist_result=False, log_prints=False)
@@ -92,20 +105,30 @@ def rebuild_features(
     announced: AbstractContextManager[None] = failures_announced() if scheduled else nullcontext()
     with announced:
         bench = _rebuild(validated(configuration), for_training=for_training)
+    publish(bench.summary)
     if scheduled:
-        say_features(bench.made)
+        say_summary(bench.summary)
     return bench
+
+
+def publish(summary: RunSummary) -> None:
+    """Keep a summary with the flow run, as an artifact that Prefect's pages show."""
+    create_markdown_artifact(markdown(summary), key=ARTIFACT, description="What the run did")
 
 
 def _rebuild(configuration: Configuration, *, for_training: bool) -> Bench:
     with shown(Console()) as report:
         bench = Bench(configuration, report, for_training=for_training)
-        for corpus in bench.corpora:
-            ingest(bench, corpus)
-        for corpus in bench.corpora:
-            align(bench, corpus)
-        extract(bench)
-        verify(bench)
+        with timed(bench.seconds, "ingest"):
+            for corpus in bench.corpora:
+                ingest(bench, corpus)
+        with timed(bench.seconds, "align"):
+            for corpus in bench.corpora:
+                align(bench, corpus)
+        with timed(bench.seconds, "extract"):
+            extract(bench)
+        with timed(bench.seconds, "verify"):
+            verify(bench)
     for corpus, aligned in bench.aligned.items():
         for note in aligned.notes:
             say(f"{corpus}: {note}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.extractor import Extractor, build_extractors
 from flows.configuration import Configuration
 from flows.guards import check_quarantined, check_space
-from flows.progress import Report
+from flows.progress import OF_AUDIO, Report
 from pipeline import audio
 from pipeline.align import AlignedCorpus, align, check_aligner, hand_labels
 from pipeline.aligners.aligner import Load
@@ -20,8 +20,9 @@ from pipeline.aligners.mfa import MfaModel, given_model
 from pipeline.build import BuildInputs, rebuild
 from pipeline.corpora.corpus import Corpus, corpus_by_name
 from pipeline.ingest import Ingested, ingest
+from pipeline.plan import BuildPlan
 from pipeline.synthesis import ensure_sample
-from pipeline.tally import Progress
+from pipeline.tally import BuildReport, Progress
 from store.catalogue import Commit, Store
 from store.digests import Json
 from store.errors import ConfigurationError, CorpusError, StoreError
@@ -41,11 +42,9 @@ WITHOUT_ANCHORS = {"linear", "CL"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What a rebuild left: the snapshot, whether it is new, and what was left out on the way.
+    """What a rebuild left: the snapshot, and what was left out on the way.
 
     ``specs`` gives the digest of each spec by name, ``alignments`` that of each alignment table by corpus.
-    ``computed``, ``kept`` and ``dropped`` (of the snapshot before) count row blocks, ``failed`` recordings of
-    which some could not be computed, ``bytes_written`` those of array files.
     """
 
     store: Path
@@ -55,12 +54,16 @@ class Features:
     specs: Mapping[str, str]
     alignments: Mapping[str, str]
     synthetic: bool
-    is_new: bool = False
-    computed: int = 0
-    kept: int = 0
-    failed: int = 0
-    dropped: int = 0
-    bytes_written: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extracted:
+    """What extracting did; ``dropped`` row blocks were in the snapshot before and are not in this one."""
+
+    features: Features
+    report: BuildReport
+    is_new: bool
+    dropped: int
 
 
 def corpus_folder(configuration: Configuration, corpus: Corpus, progress: Report | None = None) -> Path:
@@ -278,7 +281,7 @@ def extract(
     ingested: Mapping[str, Ingested],
     aligned: Mapping[str, AlignedCorpus],
     progress: Report | None = None,
-) -> Features:
+) -> Extracted:
     """Compute the missing rows of both corpora and commit the snapshot; no change, nothing written."""
     utterances = tuple(row for corpus in ingested.values() for row in corpus.utterances)
     skipped = tuple(row for corpus in ingested.values() for row in (*corpus.quarantined, *corpus.excluded))
@@ -304,7 +307,8 @@ def extract(
         workers=configuration.build.workers,
         scheduler=configuration.build.scheduler,
         progress=_building(progress),
-        planned=partial(check_space, store.path),
+        announce=print,
+        planned=partial(_planned, store.path, progress),
         accept=partial(check_quarantined, ingested, configuration.build.max_quarantined),
     )
     report, commit = rebuilt.report, rebuilt.commit
@@ -312,16 +316,20 @@ def extract(
     # An utterance without an alignment is listed once, by the stage that knows why.
     known = {row.utterance for row in found.skipped}
     failed = (row for row in (*report.quarantined, *report.unavailable) if row.utterance not in known)
-    return replace(
-        found,
-        skipped=(*found.skipped, *failed),
-        is_new=before is None or commit.number != before.number,
-        computed=report.computed,
-        kept=report.kept,
-        failed=len({row.utterance for row in report.quarantined}),
-        dropped=len(_listed(store, before) - _listed(store, commit)),
-        bytes_written=report.bytes_written,
+    is_new = before is None or commit.number != before.number
+    return Extracted(
+        features=replace(found, skipped=(*found.skipped, *failed)),
+        report=report,
+        is_new=is_new,
+        dropped=len(_listed(store, before) - _listed(store, commit)) if is_new else 0,
     )
+
+
+def _planned(path: Path, progress: Report | None, plan: BuildPlan) -> None:
+    """Refuse a plan that does not fit, and show its stage: workers and encoders take a while to start."""
+    check_space(path, plan)
+    if progress is not None and plan.items:
+        progress(f"extract{OF_AUDIO}", 0, round(plan.seconds))
 
 
 def _listed(store: Store, commit: Commit | None) -> set[tuple[str, str, str]]:
@@ -389,7 +397,7 @@ def _building(progress: Report | None) -> Callable[[Progress], None] | None:
         return None
     report = progress
     return lambda state: report(
-        "extract (s of audio)", round(state.seconds_audio), round(state.of_seconds_audio)
+        f"extract{OF_AUDIO}", round(state.seconds_audio), round(state.of_seconds_audio)
     )
 
 

@@ -10,9 +10,10 @@ from flows import results
 from flows.build_commands import say
 from flows.configuration import Configuration, validated
 from flows.progress import shown
-from flows.rebuild import rebuild_features
+from flows.rebuild import publish, rebuild_features
 from flows.results import RunFolder
 from flows.stages import Features, features_of
+from flows.summary import RunSummary, Trained, timed
 from store.catalogue import Store
 from training.run import Outcome
 
@@ -24,12 +25,22 @@ class Run:
         self.configuration, self.features = configuration, features
         self.outcome: Outcome | None = None
         self.folder: RunFolder | None = None
+        self.seconds: dict[str, float] = {}
+        self.rebuilt: RunSummary | None = None
+
+    @property
+    def summary(self) -> RunSummary | None:
+        """What the whole job did; None where it did not look at the corpora."""
+        if self.rebuilt is None or self.outcome is None:
+            return self.rebuilt
+        trained = Trained(runs=self.outcome.runs, reused=self.outcome.reused)
+        return self.rebuilt.with_training(trained, self.seconds)
 
 
 @task(name="train", cache_policy=NO_CACHE, persist_result=False)
 def train(run: Run) -> None:
     """Train and score every system."""
-    with shown(Console()) as progress:
+    with timed(run.seconds, "train"), shown(Console()) as progress:
         run.outcome = results.train(run.configuration, run.features, progress)
     say(results.reuse_line(run.outcome))
 
@@ -38,15 +49,20 @@ def train(run: Run) -> None:
 def report(run: Run) -> None:
     """Write rows, figures and page, and print the table."""
     if run.outcome is not None:
-        run.folder = results.write_run(run.configuration, run.features, run.outcome, Console())
+        with timed(run.seconds, "report"):
+            run.folder = results.write_run(run.configuration, run.features, run.outcome, Console())
 
 
 @flow(name="train-crosslingual", validate_parameters=False, persist_result=False)
 def train_crosslingual(configuration: dict[str, Any]) -> Run:
     """Run the main job of a configuration (as JSON) and return its `Run`."""
-    run = Run(validated(configuration), rebuild_features(configuration, for_training=True).made)
+    bench = rebuild_features(configuration, for_training=True)
+    run = Run(validated(configuration), bench.made.features)
+    run.rebuilt = bench.summary
     train(run)
     report(run)
+    if run.summary is not None:
+        publish(run.summary)
     return run
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flows import prefect_home, results, stages
-from flows.build_commands import prepare, say, say_features
+from flows.build_commands import check_summary, prepare, say, say_summary
 from flows.configuration import Configuration, load
 from flows.frames import check_frames, experiment_of
 from flows.results import RunFolder
@@ -13,8 +13,9 @@ from store.feature_store import FeatureStore
 from training.reports.reread import read_outcome, read_stamp
 
 
-def train_crosslingual(configuration: Configuration) -> None:
-    """Run the flow "train-crosslingual", and print where the results lie below the table."""
+def train_crosslingual(configuration: Configuration, summary: Path | None = None) -> None:
+    """Run the flow "train-crosslingual"; print what it did and where the results lie, below the table."""
+    check_summary(summary)
     check_frames(configuration)
     prepare(configuration)
     from flows.train import (
@@ -22,7 +23,8 @@ def train_crosslingual(configuration: Configuration) -> None:
     )  # Prefect reads its environment on import: after prepare
 
     run = flow(configuration.model_dump(mode="json"))
-    say_features(run.features)
+    if run.summary is not None:
+        say_summary(run.summary, summary)
     say_run(run.folder)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from itertools import islice
 from threading import Lock
 
@@ -33,6 +34,8 @@ CONNECT_SECONDS = 30
 JOBS_PER_WORKER = 3
 """Work items handed to the scheduler at a time: keeps workers busy and the scheduler's memory flat."""
 
+NO_DASHBOARD = "dashboard: none; 'pip install bokeh' shows the workers in a browser the next time"
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 Planned = Callable[[BuildPlan], None]
@@ -42,6 +45,10 @@ Accept = Callable[[BuildReport], None]
 """Sees the report before the commit; an error that it raises leaves the commit out."""
 
 ProgressCallback = Callable[[Progress], None]
+
+Announce = Callable[[str], None]
+"""Told in one line where the workers can be watched, once they run."""
+
 Runner = Callable[[Iterable[Job]], Iterator[tuple[Job, Receipt | None]]]
 """Runs jobs and yields each with its receipt as it finishes, or with None where its worker died of it."""
 
@@ -63,6 +70,7 @@ def rebuild(
     scheduler: str | None = None,
     progress: ProgressCallback | None = None,
     limits: Limits | None = None,
+    announce: Announce | None = None,
     planned: Planned | None = None,
     accept: Accept | None = None,
 ) -> Rebuilt:
@@ -93,6 +101,7 @@ def rebuild(
             scheduler=scheduler,
             progress=progress,
             limits=limits,
+            announce=announce,
             planned=planned,
         )
         if accept is not None:
@@ -116,13 +125,14 @@ def build(
     scheduler: str | None = None,
     progress: ProgressCallback | None = None,
     limits: Limits | None = None,
+    announce: Announce | None = None,
     planned: Planned | None = None,
 ) -> BuildReport:
     """Compute the missing rows of ``inputs`` into the store, without committing; see `rebuild`.
 
     ``workers`` is the most worker processes to start, 0 for this process; ``scheduler``, the address of a
     running Dask scheduler, takes their place: its workers must see the store and the corpora under the same
-    paths.
+    paths. ``announce`` is told where either can be watched.
     """
     work = plan_build(writer, inputs, extractors, limits=limits)
     if planned is not None:
@@ -130,7 +140,7 @@ def build(
     tally = Tally(work)
     if work.items:
         bench = Bench(store, writer, inputs, _in_order(extractors, work))
-        with _runner(min(workers, len(work.items)), scheduler) as run:
+        with _runner(min(workers, len(work.items)), scheduler, announce) as run:
             died = _carry_out(bench.jobs(work.items), run, tally, progress)
             # An innocent item may have waited on the worker that a fatal one killed, and Dask blames both:
             # each recording is tried alone, with nothing else on the cluster.
@@ -171,16 +181,26 @@ def _in_order(extractors: Sequence[Extractor], planned: BuildPlan) -> tuple[Extr
 
 
 @contextmanager
-def _runner(workers: int, scheduler: str | None) -> Iterator[Runner]:
+def _runner(workers: int, scheduler: str | None, announce: Announce | None) -> Iterator[Runner]:
     """Open what runs the jobs: a running scheduler, own worker processes, or this process."""
+    say = announce or (lambda _: None)
     if scheduler is not None:
         with silence_logging_cmgr(logging.CRITICAL), _connected(scheduler) as client:
+            say(_dashboard_of(client))
             yield partial(_run_on, client)
     elif workers > 0:
-        with _own_cluster(workers) as cluster, Client(cluster, set_as_default=False) as client:
+        dashboard = announce is not None and find_spec("bokeh") is not None
+        with _own_cluster(workers, dashboard) as cluster, Client(cluster, set_as_default=False) as client:
+            say(f"dashboard: {cluster.dashboard_link}" if dashboard else NO_DASHBOARD)
             yield partial(_run_on, client)
     else:
         yield _run_here
+
+
+def _dashboard_of(client: Client) -> str:
+    """Return where the user's scheduler shows its workers; it may have been started without a page."""
+    port = client.scheduler_info(n_workers=0)["services"].get("dashboard")
+    return f"dashboard: {client.dashboard_link}" if port else "dashboard: the scheduler has none"
 
 
 def _one_by_one(run: Runner) -> Runner:
@@ -231,8 +251,8 @@ def _run_on(client: Client, jobs: Iterable[Job]) -> Iterator[tuple[Job, Receipt 
 
 
 @contextmanager
-def _own_cluster(workers: int) -> Iterator[LocalCluster]:
-    """Start worker processes of one thread each, quiet, without dashboard pages, sharing the cores fairly."""
+def _own_cluster(workers: int, dashboard: bool) -> Iterator[LocalCluster]:
+    """Start worker processes of one thread each, quiet, sharing the cores fairly."""
     threads = str(max(1, CPU_COUNT // workers))
     environment = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in THREAD_VARIABLES}
     with dask.config.set(environment):
@@ -243,7 +263,7 @@ def _own_cluster(workers: int) -> Iterator[LocalCluster]:
                 processes=True,
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",  # a free port: None would claim 8787 all the same
-                scheduler_kwargs={"dashboard": False},
+                scheduler_kwargs={"dashboard": dashboard},
                 memory_limit=0,  # a work item bounds its own memory; pausing workers only stalls the build
                 silence_logs=logging.CRITICAL,
             )

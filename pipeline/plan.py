@@ -54,7 +54,7 @@ class _Wish:
     def __init__(self, spec: FeatureSpec) -> None:
         self.spec, self.digest = spec, spec.digest
         self.aligned = "alignment" in spec.uses
-        self.row_bytes = prod(spec.dims) * np.dtype(spec.dtype).itemsize
+        self.row_bytes = row_bytes(spec)
         self.row_key = _row_keys(spec)
 
     def length(self, utterance: Utterance, phones: Sequence[PhoneInterval], parent: int) -> int:
@@ -211,6 +211,11 @@ def forecast(plan: BuildPlan) -> tuple[Forecast, ...]:
         )
         for wish in wishes
     )
+
+
+def row_bytes(spec: FeatureSpec) -> int:
+    """Return the bytes of one row before compression."""
+    return prod(spec.dims) * np.dtype(spec.dtype).itemsize
 
 
 def parents_first(specs: Sequence[FeatureSpec]) -> tuple[FeatureSpec, ...]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from pipeline.items import WorkItem
-from pipeline.plan import BuildPlan
+from pipeline.plan import BuildPlan, row_bytes
 from pipeline.work import Failure, Receipt, SpecWork, failure
 from store.catalogue import WantedRows
-from store.records import Skipped
+from store.records import FeatureSpec, Skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +24,21 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecReport:
-    """What a build did for one spec: row blocks (one a recording), rows, seconds of computing, bytes."""
+    """What a build did for one spec: row blocks (one a recording), rows, seconds of computing, bytes.
+
+    ``seconds`` are summed over workers, ``seconds_audio`` is the length of the recordings behind the blocks:
+    their ratio is the extractor's speed in multiples of real time on one worker. ``raw_bytes`` are those of
+    the rows before compression.
+    """
 
     spec: str
     name: str
     blocks: int
     rows: int
     seconds: float
+    seconds_audio: float
     bytes: int
+    raw_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +102,7 @@ class Tally:
         """Return the report of the finished build; ``paths`` are the files by utterance id."""
         wanted = self.plan.wanted
         missing = [(rows, self.failures.get((rows.corpus, rows.row_key))) for rows in wanted]
-        specs = tuple(self._spec_report(spec.digest, spec.name) for spec in self.plan.specs)
+        specs = tuple(self._spec_report(spec) for spec in self.plan.specs)
         return BuildReport(
             kept=self.plan.kept,
             computed=sum(spec.blocks for spec in specs),
@@ -109,15 +116,18 @@ class Tally:
             obtained=tuple(rows for rows, failed in missing if failed is None),
         )
 
-    def _spec_report(self, spec: str, name: str) -> SpecReport:
-        work = self.work.get(spec, [])
+    def _spec_report(self, spec: FeatureSpec) -> SpecReport:
+        work = self.work.get(spec.digest, [])
+        rows = sum(done.rows for done in work)
         return SpecReport(
-            spec=spec,
-            name=name,
+            spec=spec.digest,
+            name=spec.name,
             blocks=sum(done.blocks for done in work),
-            rows=sum(done.rows for done in work),
+            rows=rows,
             seconds=sum(done.seconds for done in work),
+            seconds_audio=sum(done.seconds_audio for done in work),
             bytes=sum(done.bytes for done in work),
+            raw_bytes=rows * row_bytes(spec),
         )
 
 

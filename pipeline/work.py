@@ -1,6 +1,6 @@
 """One work item: read each recording once, run every missing extractor, write the rows where they belong."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -54,12 +54,16 @@ def failure(task: Task, reason: str) -> Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecWork:
-    """What one spec took: row blocks (one a recording), rows, seconds of computing, bytes written."""
+    """What one spec took: row blocks (one a recording), rows, seconds of computing, bytes written.
+
+    ``seconds_audio`` is the length of the recordings behind the blocks.
+    """
 
     spec: str
     blocks: int
     rows: int
     seconds: float
+    seconds_audio: float
     bytes: int
 
 
@@ -178,8 +182,23 @@ def _run_extractor(
 def _write(job: Job, spec: FeatureSpec, blocks: Sequence[tuple[str, Array]], seconds: float) -> SpecWork:
     """Write the item's rows of one spec, which took ``seconds`` to compute."""
     size = write_item(job.store, spec, job.item.corpus, job.starts[spec.digest], blocks)
-    rows = sum(len(values) for _, values in blocks)
-    return SpecWork(spec=spec.digest, blocks=len(blocks), rows=rows, seconds=seconds, bytes=size)
+    return SpecWork(
+        spec=spec.digest,
+        blocks=len(blocks),
+        rows=sum(len(values) for _, values in blocks),
+        seconds=seconds,
+        seconds_audio=_seconds_audio(job.item, {key for key, _ in blocks}),
+        bytes=size,
+    )
+
+
+def _seconds_audio(item: WorkItem, done: Set[str]) -> float:
+    """Return the length of the recordings of which rows with the keys ``done`` were made."""
+    return sum(
+        recording.utterance.seconds
+        for recording in item.recordings
+        if any(task.row_key in done for task in recording.tasks)
+    )
 
 
 def _clips(

@@ -7,9 +7,9 @@ import pytest
 
 from flows import stages
 from flows.announce import failures_announced
-from flows.build_commands import say_features
+from flows.build_commands import say_summary
 from flows.configuration import load
-from flows.stages import Features
+from flows.summary import RunSummary
 from pipeline.corpora.corpus import corpus_by_name
 from store.errors import CorpusError
 
@@ -32,18 +32,31 @@ def test_a_vanished_corpus_is_one_line_with_the_time(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ({"kept": 7}, "nothing to do: all 7 row blocks are there"),
+        ({"kept": 7, "nothing_to_do": True}, "nothing to do: all 7 row blocks are there"),
         ({"kept": 7, "failed": 2}, "nothing new: 7 row blocks are there, 2 failed again (see left out)"),
         (
-            {"kept": 7, "computed": 3, "failed": 2, "dropped": 1, "bytes_written": 2048},
-            "computed 3 row blocks, kept 7, dropped 1, quarantined 2 recordings, wrote 2.0 KiB",
+            {"kept": 7, "computed": 3, "quarantined": 2, "dropped": 1, "bytes_written": 2048, "ratio": 0.5},
+            "computed 3 row blocks, kept 7, dropped 1, quarantined 2 recordings, wrote 2.0 KiB (0.50 of raw)",
         ),
     ],
 )
-def test_what_a_rebuild_did(tmp_path, capsys, counts, said):
-    features = Features(
-        store=tmp_path, snapshot="0" * 64, manifest="", skipped=(), specs={}, alignments={}, synthetic=False,
-        **counts,
-    )  # fmt: skip
-    say_features(features)
-    assert capsys.readouterr().out == f"snapshot 000000000000: {said}\n"
+def test_what_a_rebuild_did(capsys, counts, said):
+    nothing = dict.fromkeys(("wanted", "kept", "computed", "dropped", "failed", "quarantined"), 0)
+    none = {
+        "rows_written": 0,
+        "bytes_written": 0,
+        "ratio": None,
+        "x_real_time": None,
+        "seconds_decoding": 0.0,
+    }
+    empty = {
+        "hours": 0.0,
+        "hours_computed": 0.0,
+        "seconds": {},
+        "corpora": (),
+        "features": (),
+        "left_out": (),
+    }
+    rest = {"snapshot": "0" * 64, "synthetic": False, "is_new": False, "nothing_to_do": False}
+    say_summary(RunSummary(**{**nothing, **none, **empty, **rest, **counts}))
+    assert capsys.readouterr().out.splitlines()[-1] == f"snapshot 000000000000: {said}"

@@ -38,6 +38,30 @@ def test_a_line_gives_rate_and_time_left():
     assert written[-1] == "align: 300/300, 5.0/s, took 60 s"
 
 
+def test_a_stage_of_ten_hours_says_little():
+    written, clock = [], Clock()
+    lines = Lines(written.append, clock)
+    for second in range(36_000):
+        lines("verify", second, 36_000)
+        clock.now += 1.0
+    assert len(written) < 150
+
+
+def test_seconds_of_audio_are_given_in_multiples_of_real_time():
+    written, clock = [], Clock()
+    lines = Lines(written.append, clock)
+    lines("extract (s of audio)", 0, 600)
+    clock.now += 20.0
+    lines("extract (s of audio)", 240, 600)
+    assert written[-1] == "extract (s of audio): 240/600, 12.0 x real time, 30 s left"
+    terminal = io.StringIO()
+    with shown(Console(file=terminal, force_terminal=True, width=120)) as report:
+        report("extract (s of audio)", 0, 4)
+        report("extract (s of audio)", 1, 4)
+        report("extract (s of audio)", 3, 4)
+    assert "x real time" in terminal.getvalue()
+
+
 def test_a_finished_stage_is_said_once():
     written = []
     lines = Lines(written.append)

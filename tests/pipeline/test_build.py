@@ -268,7 +268,11 @@ def test_a_running_scheduler_takes_the_work_and_a_killed_worker_does_not_end_it(
     with LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1", silence_logs=50
     ) as cluster:
-        built = rebuild(store, given, [once], scheduler=cluster.scheduler_address, limits=SMALL)
+        said = []
+        built = rebuild(
+            store, given, [once], scheduler=cluster.scheduler_address, limits=SMALL, announce=said.append
+        )
+        assert said == [f"dashboard: {cluster.dashboard_link}"]
     assert (tmp_path / "died").exists()
     assert computed(built) == {"deadly": 8}
     assert built.report.quarantined == ()
