@@ -66,7 +66,7 @@ def test_the_main_job_and_a_second_run(job, phonanchor, pair, tmp_path):
     assert "nothing to do" in out
     summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
     assert list(summary["seconds"]) == ["ingest", "align", "extract", "verify", "train", "report"]
-    assert summary["trained"]["runs"] == summary["trained"]["reused"] > 0
+    assert summary["trained"]["runs"] >= summary["trained"]["reused"] > 0
     second = paths(out)
     assert second["report"] != first["report"]
     assert read_records(second["result rows"], ResultRow) == rows
