@@ -34,12 +34,17 @@ CHECKING_PIPELINE = "zarr.core.codec_pipeline.BatchedCodecPipeline"
 RECONSTRUCTED = "Successfully reconstructed a store defined in another Python module"
 """What zarrs warns of when it opens obstore's client for itself, with connections of its own."""
 
+UNSUPPORTED = "Array is unsupported by ZarrsCodecPipeline"
+"""What zarrs warns of before it leaves an array to zarr-python: metadata that it cannot read."""
+
 CHUNK_BYTES = 128 * 1024
 SHARD_BYTES = 4 * 1024 * 1024
 CHUNK_ROWS = (16, 1024)
 SHARD_ROWS = {"utterance": 512, "phones": 4096}
 MOST_SHARD_ROWS = 16_384
 """Rows of single numbers, which are samples, are bounded by bytes alone."""
+MOST_ROWS = 2**40
+"""Rows of one array: samples of 19,000 hours. What claims to be longer is damaged."""
 
 Array = NDArray[Any]
 
@@ -114,6 +119,7 @@ def _pipeline(name: str) -> Iterator[None]:
     """Have zarr open arrays with a codec pipeline; both settings are the process's, so threads take turns."""
     with _ONE_AT_A_TIME, zarr.config.set({"codec_pipeline.path": name}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=RECONSTRUCTED, category=RuntimeWarning)
+        warnings.filterwarnings("ignore", message=UNSUPPORTED, category=UserWarning)
         yield
 
 
@@ -162,15 +168,24 @@ def open_array(path: Path, *, mode: str = "r", checking: bool = False) -> "zarr.
     fast = not checking and not isinstance(location, WholeObjects)  # zarrs asks for ranges
     try:
         with _pipeline(FAST_PIPELINE if fast else CHECKING_PIPELINE), asking(path):
-            return zarr.open_array(location, mode=mode)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+            array = zarr.open_array(location, mode=mode)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(
-            f"a Zarr array in {path}", f"{type(error).__name__}: {error}", "run verify, then restore it"
+            f"a Zarr array in {path}", f"{type(error).__name__}: {error}"[:200], "run 'store repair'"
         ) from error
+    check_rows(path, array.shape[0] if array.shape else 0)
+    return array
+
+
+def check_rows(path: Path, rows: int) -> None:
+    """Raise `StoreError` where an array at ``path`` is longer, or is to be longer, than any can be."""
+    if not 0 <= rows <= MOST_ROWS:
+        raise StoreError(f"at most {MOST_ROWS} rows in {path}", f"{rows}", "run 'store repair'")
 
 
 def grow_array(path: Path, rows: int) -> None:
     """Resize an array to ``rows`` rows; only the process that holds the writer's lock may do so."""
+    check_rows(path, rows)
     try:
         array = open_array(path, mode="r+")
         with asking(path):
@@ -214,7 +229,7 @@ def metadata_digest(path: Path) -> str:
     try:
         metadata = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
         metadata.pop("shape")
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise StoreError(f"Zarr metadata in {path}", type(error).__name__, "restore zarr.json") from error
     return digest(metadata)
 
@@ -294,7 +309,7 @@ def read_rows(array: "zarr.Array[Any]", start: int, stop: int, layer: int | None
     """
     try:
         part = array[start:stop] if layer is None else array[start:stop, layer]
-    except (OSError, RuntimeError, ValueError, BaseError) as error:
+    except (OSError, RuntimeError, ValueError, MemoryError, BaseError) as error:
         _check_reachable(array)
         where = f"rows {start} to {stop} of {array.store_path}"
         raise StoreError(f"whole chunks in {where}", str(error)[:200], "run verify") from error

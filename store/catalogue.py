@@ -268,7 +268,7 @@ def _check_format(path: Path) -> None:
     except (FileNotFoundError, NotADirectoryError) as error:
         found = f"no {path.name}"
         raise StoreError(f"a store in {path.parent}", found, "build one, or name another folder") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"a store in {path.parent}", f"an unreadable {path.name}", "restore it") from error
     if (kind, version) != (FORMAT, FORMAT_VERSION):
         raise StoreError(

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from store.atomic import write_text
 from store.digests import Json, digest
@@ -11,6 +12,10 @@ from store.errors import StoreError
 from store.objects import ObjectPath
 
 DOCUMENT_VERSION = 1
+MOST = 2**63 - 1
+"""The largest number of a document, as of a column."""
+
+T = TypeVar("T")
 
 
 def write_document(path: Path, content: Mapping[str, Json]) -> None:
@@ -59,7 +64,7 @@ def read_document(path: Path) -> dict[str, Any]:
         version, content, checksum = whole["version"], whole["content"], whole["sha256"]
     except FileNotFoundError as error:
         raise StoreError(f"the document {path}", "no such file", "restore the store") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, "no readable document") from error
     if version != DOCUMENT_VERSION:
         raise StoreError(
@@ -67,9 +72,40 @@ def read_document(path: Path) -> dict[str, Any]:
             f"version {version}",
             "use the Phonanchor version that wrote it",
         )
-    if not isinstance(content, dict) or digest(content) != checksum:
+    if not isinstance(content, dict) or _digest(content) != checksum:
         raise _damaged(path, "another content than its checksum says")
     return content
+
+
+def fitting(kind: type[T], content: Mapping[str, Any]) -> T:
+    """Return the content of a document as a frozen record; lists become tuples, numbers are counts.
+
+    Raises
+    ------
+    KeyError, TypeError
+        If a field is missing, or its value is of another type: whoever knows the path says so.
+    """
+    hints = get_type_hints(kind)
+    return kind(**{name: _fitted(content[name], hint, name) for name, hint in hints.items()})
+
+
+def _fitted(value: Any, hint: Any, name: str) -> Any:
+    base, choices = get_origin(hint) or hint, get_args(hint)
+    if base is tuple and isinstance(value, list):
+        return tuple(_fitted(item, choices[0], name) for item in value)
+    if base is int and type(value) is int and 0 <= value <= MOST:
+        return value
+    if base is not int and isinstance(value, base if base is not UnionType else choices):
+        return value
+    raise TypeError(f"{value!r:.80} as {name}")
+
+
+def _digest(content: Mapping[str, Any]) -> str | None:
+    """Return the digest of a content, None where it holds what no document of ours can: 1e999 is infinite."""
+    try:
+        return digest(content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _damaged(path: Path, found: str) -> StoreError:

@@ -247,7 +247,9 @@ class FeatureStore:
                 yield row.utterance, block if len(run) == 1 else block.copy()
 
     def array(self, spec: FeatureSpec | str, corpus: str) -> da.Array:
-        """Return the whole array of a corpus, lazily, (rows, *dims); rows outside the index are no data.
+        """Return the array of a corpus up to the snapshot's last row, lazily, in whole shards, (rows, *dims).
+
+        Rows outside the index are no data.
 
         Raises
         ------
@@ -255,7 +257,9 @@ class FeatureStore:
             If the snapshot has no such rows.
         """
         chosen = self._spec(spec)
-        return stored_array(self, chosen, corpus, self._known(chosen, corpus).array)
+        return stored_array(
+            self, chosen, corpus, self._known(chosen, corpus).array, self._end(chosen, corpus)
+        )
 
     def whole(self, spec: FeatureSpec | str, corpus: str, *, layer: int | None = None) -> da.Array:
         """Return the rows of every utterance of a corpus, lazily, one behind the other as `index` lists them.
@@ -269,6 +273,7 @@ class FeatureStore:
             If the snapshot has no such rows or layer.
         """
         chosen = self._spec(spec)
+        self._known(chosen, corpus)  # whose places are checked
         return whole_array(self, chosen, corpus, _layer(chosen, layer))
 
     def index(self, spec: FeatureSpec | str, corpus: str) -> pa.Table:
@@ -301,9 +306,11 @@ class FeatureStore:
         if not path.exists():
             return None
         index = {row.utterance: row for row in read_records(path, IndexRow)}
-        array = self.store.layout.array(spec.digest, corpus)
-        files = None if isinstance(array, ObjectPath) else ShardFiles(array, geometry(spec))
-        return _Opened(index, open_array(array), files)
+        place = self.store.layout.array(spec.digest, corpus)
+        array = open_array(place)
+        _check_places(path, spec, index.values(), array.shape)
+        files = None if isinstance(place, ObjectPath) else ShardFiles(place, geometry(spec))
+        return _Opened(index, array, files)
 
     def _sliced(self, spec: FeatureSpec, corpus: str) -> "zarr.Array[Any]":
         """Return the array for parts of utterances: the index has no checksum of them, but each chunk has."""
@@ -314,6 +321,10 @@ class FeatureStore:
         if key not in self._checking:
             self._checking[key] = open_array(self.store.layout.array(*key), checking=True)
         return self._checking[key]
+
+    def _end(self, spec: FeatureSpec, corpus: str) -> int:
+        rows = self._known(spec, corpus).index.values()
+        return max((row.start + row.length for row in rows), default=0)
 
     def _known(self, spec: FeatureSpec, corpus: str) -> _Opened:
         opened = self._open(spec, corpus)
@@ -349,6 +360,17 @@ def _layer(spec: FeatureSpec, layer: int | None) -> int | None:
             f"a layer of {spec.name}, which has {layers or 'none'}", f"layer {layer}", "choose another"
         )
     return layer % layers
+
+
+def _check_places(path: Path, spec: FeatureSpec, rows: Iterable[IndexRow], shape: tuple[int, ...]) -> None:
+    """Refuse an index whose places are not in the array before anything is sized by them."""
+    outside = [r.utterance for r in rows if r.start < 0 or r.length < 0 or r.start + r.length > shape[0]]
+    if outside or shape[1:] != spec.dims:
+        raise StoreError(
+            f"rows of {spec.dims} in an array of {shape} for every line of {path}",
+            f"{len(outside)} outside: {', '.join(outside[:3])}" if outside else "another shape",
+            "run 'store repair'",
+        )
 
 
 def _check(spec: FeatureSpec, row: IndexRow, block: NDArray[Any], layer: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from store.digests import Json
 from store.documents import read_document, write_document
@@ -70,11 +71,18 @@ def read_journal(layout: Layout) -> Journal | None:
             tombstones=from_json(content["tombstones"]),
             speakers=content["speakers"],
             bytes_before=content["bytes_before"],
-            removals=tuple(content["removals"]),
+            removals=tuple(_inside(name) for name in content["removals"]),
             corpora=tuple(content["corpora"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"a journal in {layout.journal}", "another document", "restore it") from error
+
+
+def _inside(name: str) -> str:
+    """Return a path relative to the store; ValueError where it leads out of it, since it is to be removed."""
+    if not PurePosixPath(name).parts or name.startswith("/") or ".." in PurePosixPath(name).parts:
+        raise ValueError(name)
+    return name
 
 
 def unfinished(layout: Layout) -> StoreError:

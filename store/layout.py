@@ -35,6 +35,11 @@ def plain_name(folder: str) -> str:
     return unquote(folder)
 
 
+def is_digest(text: object) -> bool:
+    """Say whether ``text`` is a SHA-256 in hex."""
+    return isinstance(text, str) and len(text) == 64 and set(text) <= set("0123456789abcdef")
+
+
 def checked_digest(text: str) -> str:
     """Return ``text`` if it is a SHA-256 in hex, so that it may become part of a path.
 
@@ -43,7 +48,7 @@ def checked_digest(text: str) -> str:
     StoreError
         If it is anything else.
     """
-    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
+    if not is_digest(text):
         raise StoreError("a digest of 64 hex digits", repr(text)[:100], "name it by its digest")
     return text
 

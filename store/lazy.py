@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """An array of Zarr as dask reads it, with the store that it belongs to."""
+    """The first rows of an array of Zarr as dask reads them, with the store that it belongs to."""
 
     store: "FeatureStore"
     values: "zarr.Array[Any]"
+    rows: int
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.values.shape
+        return self.rows, *self.values.shape[1:]
 
     @property
     def ndim(self) -> int:
@@ -43,10 +44,16 @@ class _Kept:
         return np.asarray(self.values[part])
 
 
-def stored_array(store: "FeatureStore", spec: FeatureSpec, corpus: str, array: "zarr.Array[Any]") -> da.Array:
-    """Return an array as it is stored, with gaps; see `FeatureStore.array`."""
-    name = _name("stored", store, spec, corpus)
-    return da.from_array(_Kept(store, array), chunks=geometry(spec).shard, name=name, asarray=False)
+def stored_array(
+    store: "FeatureStore", spec: FeatureSpec, corpus: str, array: "zarr.Array[Any]", rows: int
+) -> da.Array:
+    """Return the first ``rows`` of an array as it is stored, with gaps, in whole shards.
+
+    It may be longer, or say that it is. See `FeatureStore.array`.
+    """
+    name, cut = _name("stored", store, spec, corpus), geometry(spec)
+    kept = _Kept(store, array, min(cut.padded(rows), array.shape[0]))
+    return da.from_array(kept, chunks=cut.shard, name=name, asarray=False)
 
 
 def whole_array(store: "FeatureStore", spec: FeatureSpec, corpus: str, layer: int | None) -> da.Array:

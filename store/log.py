@@ -1,14 +1,14 @@
 """The commit log of a store: numbered entries, HEAD, and tags."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from store.atomic import exclusive_lock, file_digest, unwritable
 from store.digests import Json, short
-from store.documents import create_document, read_document, write_document
+from store.documents import MOST, create_document, fitting, read_document, write_document
 from store.entries import Commit
 from store.errors import StoreError
 from store.forgotten import renewed_snapshots
@@ -43,8 +43,8 @@ class Log:
                 raise StoreError(f"HEAD in {path.parent}", "commits, and no HEAD", "run 'store repair'")
             return 0
         number = read_document(path).get("number")
-        if not isinstance(number, int) or number < 1:
-            raise StoreError(f"the number of a commit in {path}", f"{number!r}", "run 'store repair'")
+        if type(number) is not int or not 1 <= number <= MOST:
+            raise StoreError(f"the number of a commit in {path}", f"{number!r:.80}", "run 'store repair'")
         return number
 
     def _orphans(self) -> bool:
@@ -56,13 +56,17 @@ class Log:
         path = self.layout.commit(number)
         content = read_document(path)
         try:
-            return _commit(content)
+            commit = fitting(Commit, content)
         except (KeyError, TypeError) as error:
             raise StoreError(f"a commit in {path}", "another document", "restore it") from error
+        if commit.number != number:
+            raise StoreError(f"commit {number} in {path}", f"commit {commit.number}", "restore it")
+        return commit
 
     def changed_tables(self, commit: Commit) -> list[Path]:
         """Return the manifest and alignment files of a commit whose bytes are not those committed."""
-        files = read_document(self.layout.commit(commit.number)).get("files", {})
+        files = read_document(self.layout.commit(commit.number)).get("files")
+        files = files if isinstance(files, dict) else {}
         return [path for path in self._tables(commit) if file_digest(path) != files.get(self._relative(path))]
 
     def _tables(self, commit: Commit) -> list[Path]:
@@ -145,9 +149,9 @@ class Log:
             if head is None:
                 raise StoreError(f"a snapshot in {self.layout.root}", "none", "build the features first")
             return head
-        tagged = self.tagged()
-        if ref in tagged:
-            return self.entry(tagged[ref])
+        tagged, name = self.tagged(), unicodedata.normalize("NFC", ref)
+        if name in tagged:
+            return self.entry(tagged[name])
         by_snapshot = {commit.snapshot: commit for commit in self.commits()}  # the newest of each wins
         found = [name for name in by_snapshot if len(ref) >= SHORTEST_PREFIX and name.startswith(ref)]
         if len(found) == 1:
@@ -206,7 +210,14 @@ class Log:
     def tagged(self) -> dict[str, int]:
         """Return the number of the commit of each tag, by name."""
         paths = sorted(self.layout.tags.glob("[!.]*.json"))
-        return {plain_name(path.stem): int(read_document(path)["number"]) for path in paths}
+        return {plain_name(path.stem): _tagged(path) for path in paths}
+
+
+def _tagged(path: Path) -> int:
+    number = read_document(path).get("number")
+    if type(number) is not int or not 1 <= number <= MOST:
+        raise StoreError(f"the number of a commit in {path}", f"{number!r:.80}", "run 'store repair'")
+    return number
 
 
 def _as_json(commit: Commit) -> dict[str, Json]:
@@ -219,15 +230,3 @@ def _as_json(commit: Commit) -> dict[str, Json]:
         "lineage": commit.lineage,
         "number": commit.number,
     }
-
-
-def _commit(content: dict[str, Any]) -> Commit:
-    return Commit(
-        snapshot=content["snapshot"],
-        created=content["created"],
-        manifest=content["manifest"],
-        alignments=tuple(content["alignments"]),
-        specs=tuple(content["specs"]),
-        lineage=content["lineage"],
-        number=content["number"],
-    )

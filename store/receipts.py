@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from store.arrays import (
+    MOST_ROWS,
     Array,
     Geometry,
     canonical,
@@ -15,7 +16,6 @@ from store.arrays import (
     geometry,
     open_array,
     read_rows,
-    shard_names,
     write_rows,
 )
 from store.digests import Json
@@ -101,13 +101,30 @@ def read_receipt(path: Path) -> WriteReceipt:
     content = read_document(path)
     try:
         rows = tuple(
-            ReceiptRow(row_key=key, start=start, length=length, crc=tuple(crc))
+            ReceiptRow(row_key=_text(key), start=_count(start), length=_count(length), crc=_counts(crc))
             for key, start, length, crc in content["rows"]
         )
-        shards = tuple((name, size) for name, size in content["shards"])
-        return WriteReceipt(start=content["start"], rows=rows, shards=shards)
+        shards = tuple((_text(name), _count(size)) for name, size in content["shards"])
+        return WriteReceipt(start=_count(content["start"]), rows=rows, shards=shards)
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"a receipt in {path}", "another document", "delete it and build again") from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _count(value: Any) -> int:
+    """Return a row, a number of rows or of bytes, or a checksum; none of them is as large as `MOST_ROWS`."""
+    if type(value) is not int or not 0 <= value <= MOST_ROWS:
+        raise ValueError(value)
+    return value
+
+
+def _counts(values: Any) -> tuple[int, ...]:
+    return tuple(_count(value) for value in values)
 
 
 def receipts(layout: Layout, spec: str, corpus: str) -> Iterator[WriteReceipt]:
@@ -124,14 +141,19 @@ def forget_shards(layout: Layout, spec: FeatureSpec, corpus: str, lost: Collecti
     StoreError
         If a receipt cannot be written.
     """
-    cut = geometry(spec)
+    size = geometry(spec).shard[0]
+    numbers = {int(name.split("/")[1]) for name in lost}
     for path in sorted(layout.receipts(spec.digest, corpus).glob("[0-9]*.json")):
         receipt = read_receipt(path)
-        names = {row: set(shard_names(cut, row.start, row.length)) for row in receipt.rows}
-        rows = tuple(row for row in receipt.rows if names[row].isdisjoint(lost))
+        rows = tuple(row for row in receipt.rows if not any(_touches(row, n, size) for n in numbers))
         shards = tuple((name, size) for name, size in receipt.shards if name not in lost)
         if (rows, shards) != (receipt.rows, receipt.shards):
             write_document(path, _as_json(WriteReceipt(start=receipt.start, rows=rows, shards=shards)))
+
+
+def _touches(row: ReceiptRow, number: int, size: int) -> bool:
+    """Say whether rows lie in the shards of a number; there is one for each layer."""
+    return row.start < (number + 1) * size and row.start + row.length > number * size
 
 
 class ShardSizes:

@@ -38,11 +38,11 @@ class ShardFiles:
         """Return rows [start, stop), of one layer where there are any; StoreError if a chunk is damaged."""
         rows = self.cut.chunk[0]
         first, last = start // rows, -(-stop // rows)
-        values = np.empty(((last - first) * rows, *self._chunk_shape[1:]), dtype=self.cut.dtype)
         try:
+            values = np.empty(((last - first) * rows, *self._chunk_shape[1:]), dtype=self.cut.dtype)
             for chunk in range(first, last):
                 self._decode(chunk, layer or 0, values[(chunk - first) * rows : (chunk - first + 1) * rows])
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, MemoryError) as error:
             where = f"rows {start} to {stop} of {self.path}"
             raise StoreError(f"whole chunks in {where}", str(error)[:200], "run verify") from error
         return values[start - first * rows : stop - first * rows]

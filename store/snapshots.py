@@ -8,7 +8,7 @@ from pathlib import Path
 from store.arrays import metadata_digest
 from store.atomic import file_digest, folder_aside, write_bytes
 from store.digests import canonical_json
-from store.documents import read_document, write_document
+from store.documents import fitting, read_document, write_document
 from store.entries import IndexRow
 from store.errors import StoreError
 from store.layout import Layout, index_path
@@ -114,7 +114,7 @@ def read_parts(layout: Layout, identifier: str) -> tuple[Part, ...]:
     path = layout.snapshot(identifier) / DESCRIPTION
     content = read_document(path)
     try:
-        return tuple(Part(**part) for part in content["parts"])
+        return tuple(fitting(Part, part) for part in content["parts"])
     except (KeyError, TypeError) as error:
         raise StoreError(
             f"the description of a snapshot in {path}", "another document", "restore it"

@@ -30,10 +30,11 @@ def load_spec(layout: Layout, digest: str) -> FeatureSpec:
     content = read_document(path)
     try:
         spec = _from_json(content)
-    except (KeyError, TypeError) as error:
+        found = spec.digest
+    except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"a feature spec in {path}", "another document", "restore it") from error
-    if spec.digest != digest:
-        raise StoreError(f"spec {digest[:12]} in {path}", f"spec {spec.digest[:12]}", "restore it")
+    if found != digest:
+        raise StoreError(f"spec {digest[:12]} in {path}", f"spec {found[:12]}", "restore it")
     return spec
 
 

@@ -22,6 +22,9 @@ T = TypeVar("T")
 TABLE_VERSION = 1
 """Version of how records become columns; written into each file."""
 
+MOST_INFLATED = 1024
+"""The most values, and bytes of them, for each byte of a file."""
+
 _KEY = b"phonanchor"
 _PRIMITIVES: dict[type, tuple[pa.DataType, Any]] = {
     str: (pa.string(), str),
@@ -86,7 +89,7 @@ def _described(metadata: Mapping[bytes, bytes], path: Path) -> dict[str, Any]:
     """Return kind and version of a table as its footer says; {} for one that is not ours."""
     try:
         described = json.loads(metadata.get(_KEY, b"{}"))
-    except ValueError as error:  # no checksum guards the footer
+    except (ValueError, RecursionError) as error:  # no checksum guards the footer
         raise _damaged(path, error) from error
     return described if isinstance(described, dict) else {}
 
@@ -103,9 +106,20 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         raise StoreError(f"the table {path}", "no such file", "build again, or restore the store")
     source = pa.BufferReader(path.read_bytes()) if isinstance(path, ObjectPath) else path
     try:
-        return pq.read_table(source, columns=columns, page_checksum_verification=True, partitioning=None)
+        with pq.ParquetFile(source, page_checksum_verification=True) as file:
+            _check_inflated(file.metadata, path)
+            return file.read(columns=columns)
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, error) from error
+
+
+def _check_inflated(described: pq.FileMetaData, path: Path) -> None:
+    """Refuse a table that is far larger in memory than as a file, as no rows of ours are: they have keys."""
+    groups = [described.row_group(number) for number in range(described.num_row_groups)]
+    values = sum(g.column(number).num_values for g in groups for number in range(g.num_columns))
+    most = MOST_INFLATED * path.stat().st_size
+    if max(values, sum(group.total_byte_size for group in groups)) > most:
+        raise StoreError(f"at most {most} values in {path}", f"{values}", "restore it or build again")
 
 
 def content_digest(records: Sequence[T], kind: type[T]) -> str:

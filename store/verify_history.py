@@ -9,6 +9,7 @@ from store.documents import read_document, write_document
 from store.entries import Problem
 from store.errors import StoreError
 from store.garbage import remove
+from store.layout import is_digest
 from store.tombstones import read_tombstones
 
 
@@ -64,6 +65,9 @@ def _problems(store: Store) -> Iterator[Problem]:
     except StoreError as error:
         yield _problem(store, layout.head, f"HEAD: {error.found}")
         head = max(entries, default=0)
+    if head > max(entries, default=0):
+        yield _problem(store, layout.head, f"HEAD names commit {head}, which is not there")
+        head = max(entries, default=0)
     numbers = [number for number in range(1, head + 1) if number not in gone]
     for number in numbers:
         yield from _commit(store, number)
@@ -110,7 +114,7 @@ def _tag(store: Store, path: Path, numbers: Collection[int]) -> Iterator[Problem
         yield _problem(store, path, f"tag: {error.found}")
         return
     if number not in numbers:
-        yield _problem(store, path, f"the tag names commit {number}, which is not there")
+        yield _problem(store, path, f"the tag names commit {number!r:.80}, which is not there")
 
 
 def _pointer(store: Store, path: Path, folder: Path, rest: str) -> Iterator[Problem]:
@@ -119,7 +123,7 @@ def _pointer(store: Store, path: Path, folder: Path, rest: str) -> Iterator[Prob
     except StoreError as error:
         yield _problem(store, path, f"pointer: {error.found}")
         return
-    if not (folder / f"{name}{rest}").exists():
+    if not is_digest(name) or not (folder / f"{name}{rest}").exists():
         yield _problem(store, path, "the pointer names what is not there")
 
 

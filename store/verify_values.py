@@ -39,6 +39,7 @@ def verify_values(
     if broken:
         yield broken
         return
+    check.assign()
     known, sizes, damaged = check.receipts()
     yield from damaged
     yield from check.listed(known, bool(damaged))
@@ -56,7 +57,10 @@ class _Check:
         self.cut: Geometry = geometry(spec)
         self.path = layout.array(spec.digest, corpus)
         self.shards: dict[str, list[IndexRow]] = {}
-        for row in rows:
+
+    def assign(self) -> None:
+        """List the rows by shard, once it is known that all of them lie in the array."""
+        for row in self.rows:
             for name in shard_names(self.cut, row.start, row.length):
                 self.shards.setdefault(name, []).append(row)
 
@@ -78,7 +82,7 @@ class _Check:
         end = max((row.start + row.length for row in self.rows), default=0)
         if changed or shape[1:] != self.spec.dims:
             return self.problem("array metadata differ from those committed", path, self.rows)
-        if shape[0] < end:
+        if shape[0] < end or any(row.start < 0 or row.length < 0 for row in self.rows):
             return self.problem(f"the array has {shape[0]} rows, the index {end}", path, self.rows)
         return None
 
