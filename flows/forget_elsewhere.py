@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -105,7 +106,7 @@ def _names(path: Path, names: Collection[str]) -> bool:
     """Say whether a file holds one of the names; a file that cannot be read is passed over."""
     try:
         if path.suffix == ".parquet":
-            return not set(names).isdisjoint(_texts(path))
+            return not {normalize("NFC", name) for name in names}.isdisjoint(_texts(path))
         data = path.read_bytes()
     except (OSError, pa.ArrowException):
         return False
@@ -113,13 +114,14 @@ def _names(path: Path, names: Collection[str]) -> bool:
 
 
 def _texts(path: Path) -> set[str]:
-    """Return all texts in the flat columns of a Parquet file."""
+    """Return all texts in the flat columns of a Parquet file, in NFC."""
     table = pyarrow.parquet.read_table(path, partitioning=None)
     columns = [column for column in table.columns if pa.types.is_string(column.type)]
-    return {str(text) for column in columns for text in column.unique().to_pylist()}
+    return {normalize("NFC", str(text)) for column in columns for text in column.unique().to_pylist()}
 
 
 def _forms(name: str) -> set[bytes]:
-    """Return how a name is written in text, JSON and HTML."""
+    """Return how a name is written in text, JSON and HTML, in either form of Unicode."""
     escapes: tuple[Callable[[str], str], ...] = (str, html.escape, lambda text: json.dumps(text)[1:-1])
-    return {escape(name).encode() for escape in escapes}
+    names = (normalize("NFC", name), normalize("NFD", name))
+    return {escape(form).encode() for form in names for escape in escapes}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from pipeline.corpora.corpus import Corpus, CorpusItem
 from pipeline.corpora.layout import SELECTION
@@ -212,7 +213,7 @@ def _utterance(corpus: Corpus, candidate: _Candidate, facts: AudioFacts) -> Utte
         id=_id(corpus, item),
         corpus=corpus.name,
         path=item.path,
-        speaker=item.speaker,
+        speaker=normalize("NFC", item.speaker),  # else one person might be two speakers
         gender=item.gender,
         language=item.language or corpus.language,
         emotion=candidate.emotion,

@@ -1,11 +1,13 @@
 """The catalogue of a store, in a folder or on S3: manifests, alignments, models, specs, commits and tags."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
+from unicodedata import is_normalized
 
 from store.atomic import TEMPORARY, exclusive_lock, unwritable, write_bytes, write_text
 from store.documents import read_document, write_document
@@ -28,6 +30,8 @@ __all__ = ["Commit", "Placement", "Store", "StoreWriter", "WantedRows", "read_pl
 FORMAT = "phonanchor feature store"
 FORMAT_VERSION = 2
 """2: the checksums of rows are CRC-32C, those of version 1 CRC-32."""
+NAMED = 3
+"""How many names an error gives."""
 
 T = TypeVar("T")
 
@@ -86,8 +90,9 @@ class Store:
     def put_manifest(self, utterances: Sequence[Utterance], skipped: Sequence[Skipped]) -> str:
         """Store a manifest and what it left out; return the digest of both, whatever their order.
 
-        StoreError where it holds what was forgotten on request.
+        StoreError where it holds what was forgotten on request, an utterance twice, or names outside NFC.
         """
+        _check_names(utterances)
         read_tombstones(self.layout).refuse(utterances, (row.utterance for row in skipped))
         first = _sorted(utterances, lambda item: item.id), Utterance
         second = _sorted(skipped, skipped_order), Skipped
@@ -221,6 +226,20 @@ class Store:
     def tags(self) -> dict[str, str]:
         """Return the snapshot id of each tag."""
         return self.log.tags()
+
+
+def _check_names(utterances: Sequence[Utterance]) -> None:
+    """Raise `StoreError` for names that folders and joins could not tell apart."""
+    counts = Counter(item.id for item in utterances)
+    bad = {name for name, count in counts.items() if count > 1 or not is_normalized("NFC", name)}
+    bad |= {item.corpus for item in utterances if not is_normalized("NFC", item.corpus)}
+    if bad:
+        some = ", ".join(map(ascii, sorted(bad)[:NAMED]))
+        raise StoreError(
+            "each utterance once, its id and corpus in Unicode's form NFC",
+            f"{len(bad)} other names: {some}",
+            "rename them",
+        )
 
 
 def _sorted(records: Iterable[T], key: Callable[[T], str]) -> tuple[T, ...]:

@@ -218,7 +218,7 @@ def _check_known(
     store: Store, before: Tombstones, kind: str, names: Iterable[str], known: Iterable[str]
 ) -> None:
     """Raise `ConfigurationError` for the first name that no table has."""
-    there = set(known)
+    there = set(_normalised(known))
     for name in names:
         if name in there:
             continue

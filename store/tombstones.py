@@ -7,6 +7,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from store.digests import Json
 from store.documents import read_document, write_document
@@ -53,8 +54,8 @@ class Tombstones:
         return frozenset((stone.kind, stone.hash) for stone in self.stones)
 
     def hash(self, kind: str, value: str) -> str:
-        """Return the salted hash of a speaker key, utterance id or audio digest."""
-        return sha256(f"{self.salt}\n{kind}\n{value}".encode()).hexdigest()
+        """Return the salted hash of a speaker key, utterance id or audio digest; names are hashed in NFC."""
+        return sha256(f"{self.salt}\n{kind}\n{normalize('NFC', value)}".encode()).hexdigest()
 
     def holds(self, kind: str, value: str | None) -> bool:
         """Say whether a tombstone of this kind stands for ``value``."""

@@ -91,6 +91,8 @@ def test_tags_come_and_go(store, ok, phonanchor):
     assert (code, "separators" in err) == (2, True)
     ok("tag", "paper")
     assert json.loads(ok("untag", "paper", "--json")) == {"untagged": "paper"}
+    assert " is commit 2" in ok("tag", "cafe\u0301")  # the same name in another form of Unicode
+    assert ok("untag", "cafe\u0301") == "removed the tag cafe\u0301\n"
 
 
 def test_stats_by_feature_and_corpus(store, ok):

@@ -21,6 +21,7 @@ from tests.store.forget_cases import (
     history,
     put,
     readable,
+    rows_of,
     stored_rows,
     traces,
     whole,
@@ -273,3 +274,19 @@ def test_a_damaged_receipt_is_found_and_dropped(store, made):
     path.write_bytes(b"{}")
     assert [problem.where for problem in repair_history(store)] == [f"forgotten/{path.name}"]
     assert verify_history(store) == ()
+
+
+def test_a_name_is_the_same_in_every_form_of_unicode(store, made):
+    composed, parts = "Jos\u00e9", "Jose\u0301"
+    other = replace(made.items[0], id="toy/u020", speaker=parts, audio_sha256=f"{20:064x}")
+    put(store, (other,), rows_of((other,)))
+    assert forget(store, Request(speakers=(f"toy/{composed}",))).utterances == 1
+    again = replace(other, id="toy/u021", speaker=composed, audio_sha256=f"{21:064x}")
+    with pytest.raises(StoreError, match="it forgot on request"):
+        store.put_manifest([again], [])
+
+
+@pytest.mark.parametrize("changes", [{}, {"id": "toy/e\u0301"}, {"id": "e\u0301/u1", "corpus": "e\u0301"}])
+def test_names_that_cannot_be_told_apart_are_refused(store, made, changes):
+    with pytest.raises(StoreError, match="each utterance once"):
+        store.put_manifest([made.items[0], replace(made.items[0], **changes)], [])
