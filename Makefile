@@ -55,7 +55,7 @@ $(READY): requirements.lock pyproject.toml
 	@echo "$(VENV) is ready."
 
 test: setup ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 s3-server: setup ## start a real S3 server for tests and print its variables (docs/s3.md)
 	@tests/s3/radosgw.sh fetch
