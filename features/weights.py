@@ -58,8 +58,6 @@ def _located(model: str, mirror: Path | None) -> tuple[Path, str]:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder, str(folder.resolve())
-    if mirror is not None and not mirror.expanduser().is_dir():
-        raise ExtractionError("a folder of models", f"no folder {mirror}", "correct mirror, or leave it out")
     name, _, revision = model.partition("@")
     name = hub_id(name)
     for place in _mirrored(name, revision, mirror):
@@ -70,7 +68,10 @@ def _located(model: str, mirror: Path | None) -> tuple[Path, str]:
 
 
 def at_hand(model: str, mirror: Path | None = None) -> str | None:
-    """Return where a model is found without the network: ``mirror`` or ``cache``; None where it is not."""
+    """Return where a model is found without the network: ``mirror`` or ``cache``; None where it is not.
+
+    Raises `ExtractionError` where ``mirror`` is no folder.
+    """
     from huggingface_hub import try_to_load_from_cache
 
     name = hub_id(model)
@@ -83,6 +84,8 @@ def _mirrored(name: str, revision: str, mirror: Path | None) -> Iterator[Path]:
     """Yield where a mirror may hold a model; one of a named revision must say so in its folder's name."""
     if mirror is None or ".." in name:
         return
+    if not mirror.expanduser().is_dir():
+        raise ExtractionError("a folder of models", f"no folder {mirror}", "correct mirror, or leave it out")
     for form in (name, name.replace("/", "--"), name.rpartition("/")[2]):
         yield mirror.expanduser() / (f"{form}@{revision}" if revision else form)
 

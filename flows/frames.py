@@ -1,6 +1,6 @@
 """Decides which stored frames an experiment reads, and refuses frames that the build does not give."""
 
-from features.extractor import build_extractors, names
+from features.extractor import names
 from flows.configuration import Configuration
 from flows.stages import Features, extractors_of
 from store.digests import short
@@ -13,12 +13,10 @@ ENCODER = "encoder"
 
 def experiment_of(configuration: Configuration) -> Experiment:
     """Return the experiment with the frames named as the store names them: ``encoder`` with its weights."""
-    experiment, build = configuration.experiment, configuration.build
+    experiment = configuration.experiment
     if experiment.frames != ENCODER:
         return experiment
-    (encoder,) = build_extractors(
-        (ENCODER,), encoder=build.encoder, layers=build.layers, dtype=build.dtype, padding=build.padding
-    )
+    (encoder,) = extractors_of(configuration, (ENCODER,))
     return experiment.model_copy(update={"frames": encoder.spec.name})
 
 

@@ -129,11 +129,11 @@ def check_writable(work: Path) -> None:
         ) from error
 
 
-def extractors_of(configuration: Configuration) -> tuple[Extractor, ...]:
-    """Return the extractors that the configuration asks for; nothing heavy is loaded."""
+def extractors_of(configuration: Configuration, names: Sequence[str] | None = None) -> tuple[Extractor, ...]:
+    """Return the extractors of ``names``, by default those of the build; nothing heavy is loaded."""
     build = configuration.build
     return build_extractors(
-        build.features,
+        build.features if names is None else names,
         encoder=build.encoder,
         layers=build.layers,
         dtype=build.dtype,
