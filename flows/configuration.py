@@ -52,9 +52,9 @@ class Configuration(BaseModel):
         return self.build.names or (self.experiment.source, self.experiment.target)
 
     @property
-    def classes(self) -> tuple[str, ...] | None:
+    def emotions(self) -> tuple[str, ...] | None:
         """The emotions that a build keeps; None keeps all."""
-        return None if self.build.names else self.experiment.classes
+        return None if self.build.names else self.experiment.emotions
 
     @property
     def place(self) -> Path:

@@ -63,7 +63,7 @@ def ingest(bench: Bench, corpus: str) -> None:
     """Read one corpus."""
     bench.ingested[corpus] = stages.ingest_corpus(bench.configuration, corpus, bench.report)
     if bench.for_training:
-        stages.check_classes(bench.ingested[corpus], bench.configuration.experiment.classes)
+        stages.check_classes(bench.ingested[corpus], bench.configuration.experiment)
 
 
 @task(name="align", cache_policy=NO_CACHE, persist_result=False)

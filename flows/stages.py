@@ -33,6 +33,7 @@ from store.snapshots import read_index, read_parts
 from store.tombstones import Tombstones, read_tombstones
 from store.vocabulary import COMMON_RATE
 from training.anchors import check_common_vowels
+from training.experiment import Experiment
 
 PARTS_OF_WORK = ("store", "cache", "cache/training", "cache/verified", "sample", "runs", "prefect")
 """The folders that a working folder may hold; each must be one that can be written."""
@@ -161,7 +162,7 @@ def ingest_corpus(configuration: Configuration, name: str, progress: Report | No
         corpus,
         corpus_folder(configuration, corpus, progress),
         configuration.work / "cache",
-        classes=configuration.classes,
+        classes=configuration.emotions,
         rehash=configuration.build.rehash,
         forgotten=tombstones_of(configuration),
         progress=_named(progress, f"ingest {name}"),
@@ -175,12 +176,12 @@ def tombstones_of(configuration: Configuration) -> Tombstones:
     return read_tombstones(Layout(configuration.place))
 
 
-def check_classes(ingested: Ingested, classes: Sequence[str]) -> None:
+def check_classes(ingested: Ingested, experiment: Experiment) -> None:
     """Raise `CorpusError` where a corpus has fewer than two of the classes; no encoding was done yet."""
-    present = sorted({utterance.emotion for utterance in ingested.utterances})
+    present = sorted({experiment.class_of(utterance.emotion) for utterance in ingested.utterances})
     if len(present) < 2:
         raise CorpusError(
-            f"at least two of the classes {', '.join(classes)} in {ingested.corpus}",
+            f"at least two of the classes {', '.join(experiment.classes)} in {ingested.corpus}",
             f"only {', '.join(present) or 'none'}",
             "use a corpus with more emotions, or choose other classes",
         )

@@ -15,10 +15,10 @@ def measured_vowels(
     store: FeatureStore, spec: str, utterances: Sequence[Utterance]
 ) -> list[tuple[Utterance, MeasuredVowel]]:
     """Return the vowel tokens of the utterances whose formants and phones are stored, in Hz as measured."""
-    names = [item.id for item in utterances if store.has(spec, item.id)]
+    stored = {item.id: item for item in utterances if store.has(spec, item.id)}
     return [
-        (store.utterance(name), token)
-        for name, rows in store.read_many(spec, names).items()
+        (stored[name], token)
+        for name, rows in store.read_many(spec, list(stored)).items()
         if (alignment := store.alignment(name)) is not None
         for token in measure_vowels(np.asarray(rows, dtype=np.float32), alignment.phones).tokens
     ]

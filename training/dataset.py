@@ -1,7 +1,7 @@
 """What one corpus gives to training, read once: labels, speakers, phone segments and cropped frames."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,8 +103,15 @@ def load_corpus(store: "FeatureStore", corpus: str, experiment: Experiment, *, f
 def usable(
     store: "FeatureStore", corpus: str, experiment: Experiment, *, frames: bool
 ) -> tuple[tuple[tuple[Utterance, Alignment], ...], tuple[Skipped, ...]]:
-    """Return the utterances of a corpus that training can use, and what it leaves out; reads no rows."""
-    wanted = [u for u in store.utterances if u.corpus == corpus and u.emotion in experiment.classes]
+    """Return the utterances of a corpus that training can use, and what it leaves out; reads no rows.
+
+    The emotion of each is the class that it counts as.
+    """
+    wanted = [
+        replace(u, emotion=experiment.class_of(u.emotion))
+        for u in store.utterances
+        if u.corpus == corpus and u.emotion in experiment.emotions
+    ]
     needed = [store.spec(name) for name in (experiment.segments, *[experiment.frames] * frames)]
     kept: list[tuple[Utterance, Alignment]] = []
     skipped: list[Skipped] = []
@@ -198,4 +205,14 @@ def _rows(
     if len(spec.dims) == 2:
         layer = spec.dims[0] - 1 if experiment.layer == "last" else experiment.layer
     many = store.read_many(spec, [item.id for item in utterances], layer=layer)
-    return [np.asarray(many[item.id], dtype=np.float32) for item in utterances]
+    return [defined(np.asarray(many[item.id], dtype=np.float32), name, item) for item in utterances]
+
+
+def defined(rows: NDArray[np.float32], name: str, item: Utterance) -> NDArray[np.float32]:
+    """Return ``rows``; raises TrainingError where a number is undefined, as F0 is in frames without voice."""
+    if not np.isfinite(rows).all():
+        raise TrainingError(
+            f"numbers in all rows of {name}", f"undefined ones (NaN) in {item.id}",
+            "set experiment.frames to frames that are defined everywhere, e.g. mfcc13",
+        )  # fmt: skip
+    return rows

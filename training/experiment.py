@@ -50,6 +50,8 @@ class Experiment(BaseModel):
     """Corpus of the other language; scored on held-out speakers only."""
     classes: tuple[str, ...] = FOUR_CLASSES
     """Emotions in use, canonical names; utterances of other emotions are left out."""
+    relabel: dict[str, str] = Field(default_factory=dict)
+    """Emotions that count as a class: ``{excitement = "happiness"}`` for the usual four of IEMOCAP."""
 
     frames: str = "encoder"
     """Stored frames (AGA-CL): ``encoder`` for the encoder's, or the name of a spec that build.features gives,
@@ -174,6 +176,14 @@ class Experiment(BaseModel):
             )
         if len(set(self.classes)) < 2 or not set(self.classes) <= set(EMOTIONS):
             yield "two or more classes", ", ".join(self.classes) or "none", f"choose of {', '.join(EMOTIONS)}"
+        for emotion, counted in self.relabel.items():
+            if emotion not in EMOTIONS or emotion in self.classes or counted not in self.classes:
+                others = ", ".join(name for name in EMOTIONS if name not in self.classes)
+                yield (
+                    "experiment.relabel to count other emotions as one of the classes",
+                    f"{emotion} = {counted!r}",
+                    f"choose of {others} = one of {', '.join(self.classes)}",
+                )
         for name in ("classes", "models", "seeds", "anchor_labels"):
             given = [str(item) for item in getattr(self, name)]
             if not given:
@@ -189,6 +199,15 @@ class Experiment(BaseModel):
         if self.d_model % self.heads or self.d_model % 2:
             found = f"d_model {self.d_model} and {self.heads} heads"
             yield "an even d_model that is a multiple of heads", found, "set d_model or heads"
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """The emotions that some class holds, as corpora call them."""
+        return (*self.classes, *self.relabel)
+
+    def class_of(self, emotion: str) -> str:
+        """Return the class that an emotion of `emotions` counts as."""
+        return self.relabel.get(emotion, emotion)
 
     @property
     def systems(self) -> tuple[System, ...]:

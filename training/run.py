@@ -12,7 +12,7 @@ from store.digests import digest
 from store.records import Skipped, Utterance
 from training.anchors import check_common_vowels
 from training.baselines import LinearChoice, pool_frames, run_linear
-from training.dataset import Loaded, load_corpus
+from training.dataset import Loaded, defined, load_corpus
 from training.experiment import Experiment
 from training.guards import Ledger, SplitReport, check_split
 from training.jobs import Inputs, Job, execute
@@ -219,10 +219,10 @@ def _pooled(
 ) -> dict[str, NDArray[np.float32]]:
     """Return mean and SD of all frames of each utterance, of every layer, reading a few at a time."""
     spec, pooled = store.spec(experiment.frames), {}
-    ids = [item.id for item in (*source.utterances, *target.utterances)]
-    for some in (ids[at : at + READ_AT_ONCE] for at in range(0, len(ids), READ_AT_ONCE)):
-        rows = store.read_many(spec, some)
-        pooled.update({name: pool_frames(item) for name, item in rows.items()})
+    items = (*source.utterances, *target.utterances)
+    for some in (items[at : at + READ_AT_ONCE] for at in range(0, len(items), READ_AT_ONCE)):
+        rows = store.read_many(spec, [item.id for item in some])
+        pooled.update({item.id: defined(pool_frames(rows[item.id]), spec.name, item) for item in some})
     return pooled
 
 

@@ -103,6 +103,9 @@ def test_the_digest_follows_what_may_change_results_only():
     assert load(assignments=["experiment.workers=1", "rehash=true"]).digest == base
     assert load(assignments=["epochs=19"]).digest != base
     assert load(assignments=["build.dtype=float32"]).digest != base
+    merged = load(assignments=['relabel={excitement="happiness"}'])
+    assert merged.digest != base
+    assert merged.emotions == (*merged.experiment.classes, "excitement")
 
 
 def test_what_is_written_reads_back_the_same(tmp_path):

@@ -3,12 +3,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from store.errors import SplitError, StoreError, TrainingError
 from training import saved_runs
 from training.experiment import Experiment
 from training.metrics import uar
+from training.reports.assemble import protocol_lines
 from training.run import Outcome, RunProgress, run_experiment
 
 SMALL = Experiment(
@@ -150,6 +152,31 @@ def test_unaligned_utterances_are_listed_and_long_ones_are_cut(make_store: Calla
     assert reasons["no phones: not aligned"] == 1
     assert reasons["no stored rows of segments-encoder"] == 1
     assert reasons["only the first 5 of 6 phones are used"] > 10
+
+
+def test_emotions_may_count_as_a_class(make_store: Callable) -> None:
+    """IEMOCAP's usual four classes: excitement counts as happiness."""
+    store, before = make_store(), make_store()
+    store.items = [
+        replace(item, emotion="excitement") if item.emotion == "happiness" and at % 2 else item
+        for at, item in enumerate(store.items)
+    ]
+    linear = SMALL.model_copy(update={"models": ("linear",)})
+    merged = linear.model_copy(update={"relabel": {"excitement": "happiness"}})
+    outcome = run_experiment(store, merged)
+    assert outcome.predictions == run_experiment(before, linear).predictions
+    assert {item.emotion for item in outcome.source} == set(merged.classes)
+    assert "Recordings of excitement count as happiness." in protocol_lines(outcome)
+    assert merged.digest != linear.digest
+    assert len(run_experiment(store, linear).predictions) < len(outcome.predictions)
+
+
+@pytest.mark.parametrize("rows", ["encoder", "segments-encoder"])
+def test_frames_that_are_undefined_somewhere_are_an_error(make_store: Callable, rows: str) -> None:
+    store = make_store()
+    store.rows[rows, "one/003"][0, 0] = np.nan
+    with pytest.raises(TrainingError, match=f"all rows of {rows}; found undefined ones .NaN. in one/003"):
+        run_experiment(store, SMALL.model_copy(update={"models": ("linear",)}))
 
 
 def test_no_common_vowel_is_an_error_before_training(make_store: Callable) -> None:

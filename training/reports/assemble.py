@@ -143,6 +143,7 @@ def protocol_lines(outcome: Outcome) -> tuple[str, ...]:
         f"Closed set: utterances of other emotions than {', '.join(settings.classes)} are left out of both "
         "corpora by their labels, the target's adaptation and test utterances included, so the target is "
         "known to hold these classes only.",
+        *(f"Recordings of {emotion} count as {counted}." for emotion, counted in settings.relabel.items()),
         f"{len(outcome.folds)} speaker-disjoint folds over {settings.target}: adaptation sees the training "
         "speakers' recordings without labels, every speaker is scored once a seed while held out.",
         f"{100 * settings.validation_share:.0f} % of the {settings.source} speakers choose the epoch (for "
