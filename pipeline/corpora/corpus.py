@@ -79,7 +79,7 @@ class Corpus(Protocol):
     def items(self, root: Path) -> Iterator[CorpusItem | Skipped]:
         """Yield each recording in the corpus folder ``root``, and a row with a reason for each that is unfit.
 
-        Rows of the stage `layout.SELECTION` are sound recordings that the corpus's own rules leave out.
+        Rows of the stage `layout.SELECTION` take nothing away: left out by the corpus's own rules, or copies.
         Reads no audio. Raises `CorpusError` where a table that belongs to the corpus is missing or damaged.
         """
         ...

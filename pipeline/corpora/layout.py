@@ -14,7 +14,10 @@ from store.records import Skipped
 INGEST = "ingest"
 """Stage of the rows for files that cannot be used."""
 SELECTION = "selection"
-"""Stage of the rows for sound recordings that the corpus's own rules leave out."""
+"""Stage of the rows for what is left out and takes nothing away: recordings that the corpus's own rules leave
+out, copies of the same name and size, and companion files of macOS."""
+APPLE_DOUBLE = "._"
+"""How macOS begins the name of the file in which it keeps the attributes of another."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class FolderCorpus:
             yield self._skipped(folder, reason)
         for path in paths:
             mentioned.add(stem_of(path))
-            row = self._item(path, names, seen)
+            row = self._item(root, path, names, seen)
             if isinstance(row, CorpusItem):
                 mentioned.add(row.stem)
             if row is not None:
@@ -65,21 +68,25 @@ class FolderCorpus:
         for name in sorted(set(names.listed) - mentioned):
             yield self._skipped(names.listed[name], "the corpus's table lists the file, the folder lacks it")
 
-    def _item(self, path: str, names: Names, seen: dict[str, str]) -> CorpusItem | Skipped | None:
+    def _item(self, root: Path, path: str, names: Names, seen: dict[str, str]) -> CorpusItem | Skipped | None:
         if reason := hostile(path):
             return self._skipped(path, reason)
+        if path.rsplit("/", 1)[-1].startswith(APPLE_DOUBLE):
+            return self._skipped(path, "attributes that macOS wrote beside a file, no sound", SELECTION)
         reading = names.read(PurePosixPath(unicodedata.normalize("NFC", path)))
         if isinstance(reading, str):
             return self._skipped(path, reading)
         if isinstance(reading, LeftOut):
             return self._skipped(path, reading.reason, SELECTION)
-        return None if reading is None else self._placed(path, reading, seen)
+        return None if reading is None else self._placed(root, path, reading, seen)
 
-    def _placed(self, path: str, reading: Reading, seen: dict[str, str]) -> CorpusItem | Skipped:
+    def _placed(self, root: Path, path: str, reading: Reading, seen: dict[str, str]) -> CorpusItem | Skipped:
         suffix, stem = os.path.splitext(path)[1].lower(), reading.name or stem_of(path)
         if suffix in UNREADABLE_SUFFIXES:
             return self._skipped(path, f"libsndfile cannot read {suffix}; convert it to WAV or FLAC")
         if stem in seen:
+            if _same_size(root / path, root / seen[stem]):
+                return self._skipped(path, "a second file of the same name and size", SELECTION)
             return self._skipped(path, f"a second file of the name {stem}; {seen[stem]} is used")
         seen[stem] = path
         return CorpusItem(stem=stem, path=path, **vars(reading))
@@ -88,3 +95,10 @@ class FolderCorpus:
         shown = printable(unicodedata.normalize("NFC", path))
         identifier = f"{self.name}/{stem_of(shown)}"
         return Skipped(utterance=identifier, corpus=self.name, path=shown, stage=stage, reason=reason)
+
+
+def _same_size(one: Path, other: Path) -> bool:
+    try:
+        return one.stat().st_size == other.stat().st_size
+    except OSError:
+        return False  # ingest reads the first and says what is wrong with it

@@ -172,7 +172,7 @@ def test_a_second_copy_of_the_corpus_inside_itself_is_reported(name: str, tmp_pa
     items, skipped = split_rows(corpus_by_name(name), root)
     assert items == first
     assert len(skipped) == len(first)
-    assert all("a second file of the name" in reason for reason in skipped.values())
+    assert all("a second file of the" in reason for reason in skipped.values())
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

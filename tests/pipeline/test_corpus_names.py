@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.corpora.corpus import CorpusItem, corpus_by_name
+from pipeline.ingest import ingest
 from pipeline.labels import canonical
 from store.errors import CorpusError
 from tests.pipeline.corpus_trees import small_corpus, tone
@@ -101,7 +102,22 @@ def test_the_second_copy_in_the_zip_of_tess_is_reported(tmp_path: Path) -> None:
     inner = "TESS Toronto emotional speech set data/OAF_angry/OAF_back_angry.wav"
     items, skipped = read("tess", tmp_path, "OAF_angry/OAF_back_angry.wav", inner)
     assert items["OAF_back_angry"].path == "OAF_angry/OAF_back_angry.wav"
-    assert "a second file of the name OAF_back_angry" in skipped[inner]
+    assert skipped[inner] == "a second file of the same name and size"
+
+
+def test_copies_and_companions_of_macos_do_not_count_as_unusable(tmp_path: Path) -> None:
+    """Kaggle's zips of TESS and RAVDESS nest a whole copy; IEMOCAP's archive holds ._ files."""
+    for path in ("03-01-01-01-01-01-01.wav", "copy/03-01-01-01-01-01-01.wav", "._03-01-01-01-01-01-01.wav"):
+        tone(tmp_path / "Actor_01" / path)
+    ingested = ingest(corpus_by_name("ravdess"), tmp_path, tmp_path / "cache")
+    assert (len(ingested.utterances), ingested.quarantined) == (1, ())
+    assert sorted(row.path for row in ingested.excluded) == [
+        "Actor_01/._03-01-01-01-01-01-01.wav",
+        "Actor_01/copy/03-01-01-01-01-01-01.wav",
+    ]
+    (tmp_path / "Actor_01/copy/03-01-01-01-01-01-01.wav").write_bytes(b"another recording")
+    (other,) = ingest(corpus_by_name("ravdess"), tmp_path, tmp_path / "cache").quarantined
+    assert "a second file of the name" in other.reason
 
 
 def test_emomatch_names_without_a_speaker_or_sentence_are_reported(tmp_path: Path) -> None:
