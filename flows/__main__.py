@@ -81,6 +81,8 @@ commands.add_command(split_group)
 @SUMMARY
 def train_command(only: str | None, summary: Path | None, **options: Any) -> None:
     """Run the main job: ingest, align, extract, commit, verify, train, report."""
+    if only == "features":  # the other half needs alignments whatever the features
+        options["assignments"] = ("build.align=true", *options["assignments"])
     configuration = _configuration(options)
     if only == "features":
         from flows.build_commands import build_features

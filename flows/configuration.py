@@ -25,7 +25,16 @@ _BOTH = "pass --source NAME and --target NAME; 'phonanchor corpora' lists the na
 OPTIONS = {"experiment.source": _BOTH, "experiment.target": _BOTH}
 """How to give what has no default."""
 _WITHOUT_EFFECT_ON_RESULTS = {
-    "build": {"alignments", "mirror", "workers", "scheduler", "rehash", "retrain", "max_quarantined"},
+    "build": {
+        "align",
+        "alignments",
+        "mirror",
+        "workers",
+        "scheduler",
+        "rehash",
+        "retrain",
+        "max_quarantined",
+    },
     "experiment": {"workers"},
 }
 

@@ -36,9 +36,15 @@ class Bench:
         self.configuration, self.report, self.for_training = configuration, report, for_training
         self.ingested: dict[str, Ingested] = {}
         self.aligned: dict[str, AlignedCorpus] = {}
-        self.store: Store | None = None
+        self._store: Store | None = None
         self.extracted: Extracted | None = None
         self.seconds: dict[str, float] = {}
+
+    @property
+    def opened(self) -> Store:
+        """The store, which is made where there is none; not before the corpora could be read."""
+        self._store = self._store or stages.open_store(self.configuration)
+        return self._store
 
     @property
     def made(self) -> Extracted:
@@ -69,9 +75,8 @@ def ingest(bench: Bench, corpus: str) -> None:
 @task(name="align", cache_policy=NO_CACHE, persist_result=False)
 def align(bench: Bench, corpus: str) -> None:
     """Align one corpus."""
-    bench.store = bench.store or stages.open_store(bench.configuration)
     bench.aligned[corpus] = stages.align_corpus(
-        bench.configuration, bench.store, bench.ingested[corpus], bench.report
+        bench.configuration, bench.opened, bench.ingested[corpus], bench.report
     )
 
 
@@ -81,7 +86,7 @@ def extract(bench: Bench) -> None:
     if bench.for_training:
         stages.check_vowels(bench.configuration, bench.aligned)
     bench.extracted = stages.extract(
-        bench.configuration, _opened(bench), bench.ingested, bench.aligned, bench.report
+        bench.configuration, bench.opened, bench.ingested, bench.aligned, bench.report
     )
 
 
@@ -91,7 +96,7 @@ def verify(bench: Bench) -> None:
     made = bench.made
     changed = made.is_new or made.report.computed > 0
     snapshot = made.features.snapshot
-    verify_once(bench.configuration.work, _opened(bench), snapshot, bench.report, changed=changed)
+    verify_once(bench.configuration.work, bench.opened, snapshot, bench.report, changed=changed)
 
 
 @flow(name="rebuild-features", validate_parameters=False, persist_result=False, log_prints=False)
@@ -123,7 +128,8 @@ def _rebuild(configuration: Configuration, *, for_training: bool) -> Bench:
             for corpus in bench.corpora:
                 ingest(bench, corpus)
         with timed(bench.seconds, "align"):
-            for corpus in bench.corpora:
+            aligns = stages.needs_alignment(configuration, for_training=for_training)
+            for corpus in bench.corpora if aligns else ():
                 align(bench, corpus)
         with timed(bench.seconds, "extract"):
             extract(bench)
@@ -133,9 +139,3 @@ def _rebuild(configuration: Configuration, *, for_training: bool) -> Bench:
         for note in aligned.notes:
             say(f"{corpus}: {note}")
     return bench
-
-
-def _opened(bench: Bench) -> Store:
-    if bench.store is None:
-        raise RuntimeError("the store is opened by the align task")
-    return bench.store

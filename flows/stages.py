@@ -215,6 +215,13 @@ def align_corpus(
     )
 
 
+def needs_alignment(configuration: Configuration, *, for_training: bool) -> bool:
+    """Return whether a build aligns: where training, a feature or the settings ask for it."""
+    if for_training or configuration.build.align:
+        return True
+    return any("alignment" in extractor.spec.uses for extractor in extractors_of(configuration))
+
+
 def alignment_folder(configuration: Configuration, corpus: Corpus, aligner: str) -> Path | None:
     """Return where the alignments made elsewhere lie: as the settings say, else in the corpus (hand only)."""
     named = configuration.build.alignments.get(corpus.name)

@@ -18,6 +18,8 @@ def lines(summary: RunSummary) -> Iterator[str]:
         yield f"left out by {row.stage}: {row.count} of {row.corpus}: {row.reason}"
     if summary.is_new or summary.computed:
         yield from _aligned((CORPORA, *corpus_rows(summary)))
+        if not any(row.aligned is not None for row in summary.corpora):
+            yield "not aligned: no feature in use needs it (--set align=true aligns all the same)"
         yield from _aligned((FEATURES, *feature_rows(summary)))
         yield seconds_line(summary)
     yield outcome_line(summary)

@@ -45,6 +45,9 @@ class BuildSettings(BaseModel):
     padding: str | None = None
     """How Whisper's input is padded (see `features.whisper`); None takes the encoder's default."""
 
+    align: bool = False
+    """Align also where neither a feature that uses alignments nor training asks for it."""
+
     aligner: str = "embedded"
     """Name of the aligner."""
 

@@ -5,10 +5,10 @@ import pytest
 from store.feature_store import FeatureStore
 
 
-def build(phonanchor, corpora, *names):
+def build(phonanchor, corpora, *names, more=()):
     options = [part for name in names for part in ("--corpus", name)]
     settings = ("--set", "features=logmel80", "--set", "classes=neutral,anger", "--workers", "0")
-    return phonanchor("features", *options, "--corpora", corpora, *settings)
+    return phonanchor("features", *options, "--corpora", corpora, *settings, *more)
 
 
 def test_one_corpus_is_built_alone_with_all_its_emotions(part, phonanchor, tmp_path):
@@ -23,6 +23,25 @@ def test_one_corpus_is_built_alone_with_all_its_emotions(part, phonanchor, tmp_p
     code, out, _ = build(phonanchor, folder, "sample-en")
     assert code == 0
     assert "nothing to do" in out
+
+
+def test_a_build_aligns_only_where_it_is_needed_or_asked_for(part, phonanchor, tmp_path):
+    folder = part("sample-en").parent
+    code, out, err = build(phonanchor, folder, "sample-en")
+    assert code == 0, err
+    assert "not aligned: no feature in use needs it" in out
+    plain = FeatureStore.open(tmp_path / "work" / "store")
+    name = plain.utterances[0].id
+    assert plain.alignment(name) is None
+    for command in (("show", name, "--corpora", folder), ("store", "html", tmp_path / "page.html")):
+        code, _, err = phonanchor(*command)
+        assert code == 0, err
+
+    code, out, err = build(phonanchor, folder, "sample-en", more=("--set", "align=true"))
+    assert code == 0, err
+    assert "computed 0 row blocks, kept 24" in out
+    aligned = FeatureStore.open(tmp_path / "work" / "store")
+    assert all(aligned.alignment(item.id).phones for item in aligned.utterances)
 
 
 @pytest.mark.parametrize(

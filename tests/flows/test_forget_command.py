@@ -157,6 +157,7 @@ def test_nothing_happens_without_a_yes_and_consent_can_be_given_again(phonanchor
 @pytest.mark.slow
 def test_a_build_after_it_computes_nothing_and_lists_who_was_left_out(phonanchor, pair, work):
     build = ("features", "--corpora", pair, "--workers", "0", "--set", "build.features=logmel80,encoder")
+    build += ("--set", "align=true")
     assert phonanchor(*build)[0] == 0
     store = Store.open(work / "store")
     old = store.head()
