@@ -1,7 +1,6 @@
 """The door for readers: the features, labels and alignments of one committed snapshot."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ import pyarrow as pa
 import zarr
 from numpy.typing import NDArray
 
-from store.arrays import checksum, checksums, geometry, open_array, read_rows
+from store.arrays import geometry, open_array, read_rows
+from store.blocks import Blocks, Use
 from store.catalogue import Commit, Store
 from store.entries import IndexRow
 from store.errors import StoreError
@@ -22,28 +22,12 @@ from store.lazy import stored_array, whole_array
 from store.objects import ObjectPath
 from store.readers import hold
 from store.records import Alignment, FeatureSpec, Skipped, Utterance
-from store.runs import runs
 from store.shards import ShardFiles
 from store.specs import choose, in_order, load_spec
 from store.splits import Split
 from store.tables import read_records, read_table
 
 Key = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """The index and array of one (spec, corpus); ``files`` are None where they are no local files."""
-
-    index: dict[str, IndexRow]
-    array: "zarr.Array[Any]"
-    files: ShardFiles | None
-
-    def read(self, start: int, stop: int, layer: int | None) -> NDArray[Any]:
-        """Return rows [start, stop) the faster way."""
-        if self.files is not None and stop <= self.array.shape[0] and self.files.serves(start, stop, layer):
-            return self.files.read(start, stop, layer)
-        return read_rows(self.array, start, stop, layer)
 
 
 class FeatureStore:
@@ -57,7 +41,7 @@ class FeatureStore:
         self.specs = in_order(load_spec(store.layout, digest) for digest in commit.specs)
         self._digests = {id(spec): spec.digest for spec in self.specs}  # costs more than a read
         self._named: dict[str, FeatureSpec] = {}
-        self._opened: dict[Key, _Opened | None] = {}
+        self._opened: dict[Key, Blocks | None] = {}
         self._checking: dict[Key, zarr.Array[Any]] = {}
 
     @classmethod
@@ -134,7 +118,7 @@ class FeatureStore:
 
     def place(self, spec: FeatureSpec | str, utterance_id: str) -> IndexRow:
         """Return where the rows of an utterance lie; StoreError if the snapshot has none."""
-        return self._row(self._spec(spec), self.utterance(utterance_id).corpus, utterance_id)
+        return self._placed(self._spec(spec), utterance_id)[1]
 
     def read(
         self,
@@ -153,15 +137,16 @@ class FeatureStore:
         StoreError
             If the snapshot has no such rows or layer, or they are damaged.
         """
+        chosen, layer = self._spec(spec), _layer(self._spec(spec), layer)
+        blocks, place = self._placed(chosen, utterance_id)
         if rows is None:
-            return self.read_many(spec, [utterance_id], layer=layer)[utterance_id]
-        chosen = self._spec(spec)
-        place = self.place(chosen, utterance_id)
+            return blocks.read(place, layer)
         first, last, step = rows.indices(place.length)
         low, high = (first, last) if step > 0 else (last + 1, first + 1)
-        array = self._sliced(chosen, self.utterance(utterance_id).corpus)
-        block = read_rows(array, place.start + low, place.start + max(low, high), _layer(chosen, layer))
-        return block[::step]
+        start, stop = place.start + low, place.start + max(low, high)
+        if not self.checked or blocks.direct(layer):
+            return blocks.span(start, stop, layer)[::step]
+        return read_rows(self._checking_array(chosen, utterance_id), start, stop, layer)[::step]
 
     def dataset(
         self,
@@ -220,31 +205,35 @@ class FeatureStore:
         StoreError
             As `read`.
         """
-        wanted, chosen = list(ids), self._spec(spec)
-        layer = _layer(chosen, layer)
-        by_corpus: dict[str, list[IndexRow]] = {}
-        for name in wanted:
-            corpus = self.utterance(name).corpus
-            by_corpus.setdefault(corpus, []).append(self._row(chosen, corpus, name))
+        wanted = list(ids)
         found: dict[str, NDArray[Any]] = {}
-        for corpus, rows in by_corpus.items():
-            opened = self._open(chosen, corpus)
-            if opened is not None:
-                found.update(self._blocks(chosen, opened, rows, layer))
+
+        def keep(name: str, values: NDArray[Any]) -> None:
+            found[name] = values.copy()  # so that one utterance does not hold on to its neighbours
+
+        self.for_each(spec, wanted, keep, layer=layer)
         return {name: found[name] for name in wanted}
 
-    def _blocks(
-        self, spec: FeatureSpec, opened: _Opened, rows: Sequence[IndexRow], layer: int | None
-    ) -> Iterator[tuple[str, NDArray[Any]]]:
-        cut = geometry(spec)
-        for run in runs(rows, cut, cut.layers if layer is None else 1):
-            first, last = run[0].start, max(row.start + row.length for row in run)
-            values = opened.read(first, last, layer)
-            for row in run:
-                block = values[row.start - first : row.start - first + row.length]
-                if self.checked:
-                    _check(spec, row, block, layer)
-                yield row.utterance, block if len(run) == 1 else block.copy()
+    def for_each(
+        self, spec: FeatureSpec | str, ids: Iterable[str], use: Use, *, layer: int | None = None
+    ) -> None:
+        """Call ``use(id, rows)`` for each utterance, in no order, from several threads at once.
+
+        The rows are a view of what was read: fill a place of your own with them, or copy them. Neighbours are
+        read together, and little more is held than what is being read.
+
+        Raises
+        ------
+        StoreError
+            As `read`.
+        """
+        chosen = self._spec(spec)
+        by_corpus: dict[str, tuple[Blocks, list[IndexRow]]] = {}
+        for name in dict.fromkeys(ids):
+            blocks, row = self._placed(chosen, name)
+            by_corpus.setdefault(self.utterance(name).corpus, (blocks, []))[1].append(row)
+        for blocks, rows in by_corpus.values():
+            blocks.for_each(rows, _layer(chosen, layer), use)
 
     def array(self, spec: FeatureSpec | str, corpus: str) -> da.Array:
         """Return the array of a corpus up to the snapshot's last row, lazily, in whole shards, (rows, *dims).
@@ -295,13 +284,13 @@ class FeatureStore:
     def _index_path(self, spec: FeatureSpec, corpus: str) -> Path:
         return index_path(self.store.layout.snapshot(self.snapshot_id), spec.digest, corpus)
 
-    def _open(self, spec: FeatureSpec, corpus: str) -> _Opened | None:
+    def _open(self, spec: FeatureSpec, corpus: str) -> Blocks | None:
         key = (self._digests[id(spec)], corpus)
         if key not in self._opened:
             self._opened[key] = self._load(spec, corpus)
         return self._opened[key]
 
-    def _load(self, spec: FeatureSpec, corpus: str) -> _Opened | None:
+    def _load(self, spec: FeatureSpec, corpus: str) -> Blocks | None:
         path = self._index_path(spec, corpus)
         if not path.exists():
             return None
@@ -310,14 +299,11 @@ class FeatureStore:
         array = open_array(place)
         _check_places(path, spec, index.values(), array.shape)
         files = None if isinstance(place, ObjectPath) else ShardFiles(place, geometry(spec))
-        return _Opened(index, array, files)
+        return Blocks(spec, index, array, files, self.checked)
 
-    def _sliced(self, spec: FeatureSpec, corpus: str) -> "zarr.Array[Any]":
-        """Return the array for parts of utterances: the index has no checksum of them, but each chunk has."""
-        array = self._known(spec, corpus).array
-        if not self.checked:
-            return array
-        key = (spec.digest, corpus)
+    def _checking_array(self, spec: FeatureSpec, utterance_id: str) -> "zarr.Array[Any]":
+        """Return the array for parts of blocks: the index has no checksum of them, but each chunk has one."""
+        key = (self._digests[id(spec)], self.utterance(utterance_id).corpus)
         if key not in self._checking:
             self._checking[key] = open_array(self.store.layout.array(*key), checking=True)
         return self._checking[key]
@@ -326,17 +312,18 @@ class FeatureStore:
         rows = self._known(spec, corpus).index.values()
         return max((row.start + row.length for row in rows), default=0)
 
-    def _known(self, spec: FeatureSpec, corpus: str) -> _Opened:
+    def _known(self, spec: FeatureSpec, corpus: str) -> Blocks:
         opened = self._open(spec, corpus)
         if opened is None:
             raise self._absent(spec, f"corpus {corpus!r}")
         return opened
 
-    def _row(self, spec: FeatureSpec, corpus: str, utterance_id: str) -> IndexRow:
-        row = self._known(spec, corpus).index.get(utterance_id)
+    def _placed(self, spec: FeatureSpec, utterance_id: str) -> tuple[Blocks, IndexRow]:
+        blocks = self._known(spec, self.utterance(utterance_id).corpus)
+        row = blocks.index.get(utterance_id)
         if row is None:
             raise self._absent(spec, utterance_id)
-        return row
+        return blocks, row
 
     def _absent(self, spec: FeatureSpec, what: str) -> StoreError:
         return StoreError(
@@ -370,15 +357,4 @@ def _check_places(path: Path, spec: FeatureSpec, rows: Iterable[IndexRow], shape
             f"rows of {spec.dims} in an array of {shape} for every line of {path}",
             f"{len(outside)} outside: {', '.join(outside[:3])}" if outside else "another shape",
             "run 'store repair'",
-        )
-
-
-def _check(spec: FeatureSpec, row: IndexRow, block: NDArray[Any], layer: int | None) -> None:
-    if layer is None:
-        intact = checksums(block, len(spec.dims) == 2) == row.crc
-    else:
-        intact = checksum(block) == row.crc[layer]
-    if not intact:
-        raise StoreError(
-            f"the committed rows of {spec.name} for {row.utterance}", "other values", "run verify"
         )

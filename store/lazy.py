@@ -101,5 +101,13 @@ def _block(
     block_id: tuple[int, ...] = (0,),
 ) -> NDArray[Any]:
     wanted = names[block_id[0]]
-    found = store.read_many(spec, wanted, layer=layer)
-    return np.concatenate([found[name] for name in wanted])
+    lengths = [store.place(spec, name).length for name in wanted]
+    ends = dict(zip(wanted, np.cumsum(lengths).tolist(), strict=True))
+    dims = store.spec(spec).dims
+    whole = np.empty((sum(lengths), *(dims if layer is None else dims[1:])), store.spec(spec).dtype)
+
+    def fill(name: str, values: NDArray[Any]) -> None:
+        whole[ends[name] - len(values) : ends[name]] = values
+
+    store.for_each(spec, wanted, fill, layer=layer)
+    return whole

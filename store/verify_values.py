@@ -23,7 +23,7 @@ from store.errors import StoreError
 from store.layout import Layout
 from store.receipts import ReceiptRow, ShardSizes, read_receipt
 from store.records import FeatureSpec
-from store.runs import runs
+from store.runs import RUN_BYTES, runs
 from store.snapshots import Part
 
 Counter = Callable[[int], None]
@@ -129,7 +129,7 @@ class _Check:
         """Yield the shards with values that cannot be decoded or have another checksum."""
         array = open_array(self.path, checking=True)
         traced: dict[str, tuple[str, list[IndexRow]]] = {}
-        for run in runs(self.rows, self.cut, self.cut.layers):
+        for run in runs(self.rows, self.cut, self.cut.layers, RUN_BYTES):
             for row in self._suspects(array, run):
                 for name, what in self._trace(array, row, lost):
                     if name not in lost:

@@ -142,3 +142,15 @@ def test_rows_that_were_read_belong_to_the_caller(store, filled):
     many["toy/u000"][:] = 0
     np.testing.assert_array_equal(reader.read("mel", "toy/u000"), filled.rows["toy/u000"])
     assert many["toy/u001"].base is None
+
+
+def test_each_utterance_is_handed_over_once_from_whichever_thread(store):
+    filled = fill(store, spec((16,), kind="phones"), [5000, 1, 3000, 20, 9000, 4], item_size=2)
+    reader, seen = FeatureStore.open(store.path), []
+    wanted = [*filled.rows, next(iter(filled.rows))]
+    reader.for_each("mel", wanted, lambda name, rows: seen.append((name, rows.copy())))
+    assert sorted(name for name, _ in seen) == sorted(filled.rows)
+    for name, rows in seen:
+        np.testing.assert_array_equal(rows, filled.rows[name])
+    with pytest.raises(ZeroDivisionError):  # what goes wrong in a thread is heard of
+        reader.for_each("mel", wanted, lambda *_: 1 / 0)
