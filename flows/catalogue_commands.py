@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from flows.store_options import WORK, opened
+from flows.store_options import WORK, LocalPath, opened
 
 
 @click.command("html")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=LocalPath())
 @click.option("--snapshot", help="Tag or id; the newest by default.")
 @WORK
 def html_command(file: Path | None, snapshot: str | None, work: Path) -> None:

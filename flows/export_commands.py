@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from flows.store_options import JSON, WORK, opened, print_json, size
+from flows.store_options import JSON, WORK, LocalPath, opened, print_json, size
 from store.digests import short
 from store.export_log import FORMATS, Export, Format, listed
 
 
 @click.command("export")
 @click.argument("kind", metavar="FORMAT", type=click.Choice(FORMATS))
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=LocalPath())
 @click.option("--snapshot", help="Tag or id; the newest by default.")
 @click.option("--features", multiple=True, help="A feature to export; repeatable, all by default.")
 @click.option("--corpora", multiple=True, help="A corpus to export; repeatable, all by default.")

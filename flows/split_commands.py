@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from flows.store_options import JSON, SNAPSHOT, WORK, counted, opened, print_json, some
+from flows.store_options import JSON, SNAPSHOT, WORK, LocalPath, counted, opened, print_json, some
 from store.catalogue import Commit, Store
 from store.digests import Json, short
 from store.errors import ConfigurationError, SplitError
 from store.records import Utterance
 from store.splits import Fit, Split, check_split, official_split, read_split, write_split
 
-FILE = click.argument("file", type=click.Path(path_type=Path))
+FILE = click.argument("file", type=LocalPath())
 
 
 @click.group("split")

@@ -8,9 +8,13 @@ from typing import Any, TypeVar
 import click
 
 from store.catalogue import Commit, Store
+from store.errors import ConfigurationError
 from store.wording import size
 
-__all__ = ["JSON", "NAMED", "SNAPSHOT", "WORK", "counted", "opened", "print_json", "size", "some", "tags_of"]
+__all__ = [
+    "JSON", "NAMED", "SNAPSHOT", "WORK", "LocalPath", "counted", "opened", "print_json", "size", "some",
+    "tags_of",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,6 +34,21 @@ _NAMED_STORE = "store"
 def WORK(function: F) -> F:  # noqa: N802 (an option, like those beside it)
     """Add --work and --store: a command takes ``work`` and hands it to `opened`."""
     return ONLY_WORK(_STORE(function))
+
+
+class LocalPath(click.Path):
+    """A file or folder to be written on this machine; an address elsewhere would become a local folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return the path; ConfigurationError for an address."""
+        if "://" in str(value):
+            raise ConfigurationError(
+                "a place on this machine", str(value), "write it here, then copy it there"
+            )
+        return super().convert(value, parameter, context)
 
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

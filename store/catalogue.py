@@ -178,7 +178,10 @@ class Store:
         if len(digest_or_name) == DIGEST_LENGTH and self.layout.spec(digest_or_name).exists():
             return load_spec(self.layout, digest_or_name)
         head = self.head()
-        return choose(self.specs(), digest_or_name, head.specs if head else ())
+        needed = head.specs if head else ()
+        if digest_or_name in needed:
+            return load_spec(self.layout, digest_or_name)  # it says which document is missing
+        return choose(self.specs(), digest_or_name, needed)
 
     @contextmanager
     def writer(self) -> Iterator[StoreWriter]:

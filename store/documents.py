@@ -63,7 +63,9 @@ def read_document(path: Path) -> dict[str, Any]:
         whole = json.loads(path.read_text(encoding="utf-8"))
         version, content, checksum = whole["version"], whole["content"], whole["sha256"]
     except FileNotFoundError as error:
-        raise StoreError(f"the document {path}", "no such file", "restore the store") from error
+        raise StoreError(
+            f"the document {path}", "no such file", "run verify, then restore it or build again"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, "no readable document") from error
     if version != DOCUMENT_VERSION:

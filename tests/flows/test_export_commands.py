@@ -66,3 +66,18 @@ def test_the_catalogue_page_is_written_beside_the_store(made, tmp_path, phonanch
     code, _, err = phonanchor("store", "html", tmp_path)
     assert code == 2
     assert "the name of a file" in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("store", "export", "parquet", "s3://bucket/out"),
+        ("store", "html", "s3://bucket/page.html"),
+        ("split", "make", "s3://bucket/split.json", "--corpus", "toy"),
+    ],
+)
+def test_an_address_is_no_folder_of_this_machine(made, tmp_path, phonanchor, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = phonanchor(*command)
+    assert (code, "a place on this machine; found s3://bucket/" in err) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]

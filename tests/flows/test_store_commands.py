@@ -173,3 +173,10 @@ def test_exports_are_listed_oldest_first(store, ok):
     (found,) = json.loads(ok("exports", "--json"))
     assert found["specs"] == [FEATURE.digest]
     assert found["corpora"] == ["toy"]
+
+
+def test_a_lost_spec_is_named(store, phonanchor):
+    store.layout.spec(FEATURE.digest).unlink()
+    for command in ("log", "ls", "show"):
+        code, _, err = phonanchor("store", command)
+        assert (code, f"specs/{FEATURE.digest}.json; found no such file" in err) == (2, True)
