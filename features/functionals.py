@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features import formants
-from features.cepstra import cepstra
+from features import formants, pitch
+from features.cepstra import Mfcc, cepstra
 from features.clip import Clip, checked_samples
 from features.mel import MEL_80, shared_log_mel
 from features.pitch import shared_pitch
-from features.temporal import energy, zero_crossing_rate
+from features.temporal import ENERGY_SPEC, ZCR_SPEC, energy, zero_crossing_rate
 from store.records import FeatureSpec, FrameLaw
 from store.vocabulary import COMMON_RATE
 
@@ -25,12 +25,15 @@ COLUMNS: tuple[str, ...] = tuple(f"{name}_{part}" for part in FUNCTIONALS for na
 """The name of each of the 88 columns."""
 _SEMITONE_ZERO = 27.5  # Hz, as in eGeMAPS
 
+_MADE_OF = (ENERGY_SPEC, ZCR_SPEC, pitch.SPEC, formants.BANDWIDTH_SPEC, Mfcc(14).spec)
+
 SPEC = FeatureSpec(
     name="functionals88",
     version=1,
     params={
         "columns": list(COLUMNS), "f0": "semitones above 27.5 Hz", "voiced_only": "f0 hnr f1-f3 b1 b2",
-        "percentiles": "linear", "sd": "ddof 0", "praat": formants.SPEC.params["praat"],
+        "percentiles": "linear", "sd": "ddof 0",
+        "made of": {spec.name: spec.digest for spec in _MADE_OF},
     },
     dims=(len(COLUMNS),),
     dtype="float32",

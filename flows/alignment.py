@@ -59,8 +59,9 @@ def run_align(request: AlignRequest) -> None:
         raise ConfigurationError("a file that ends in .html", str(request.report), "name the page so")
     if request.utterances and request.report is None:
         raise ConfigurationError("--report with --utterance", "no --report", "add --report FILE.html")
-    corpus = corpus_by_name(request.corpus, request.corpora)
     configuration = _configuration(request)
+    corpus = corpus_by_name(request.corpus, configuration.corpora)
+    _check_options(request, configuration.build.aligners.get(corpus.name, configuration.build.aligner))
     stages.check_aligners(configuration)
     stages.check_corpus(configuration, corpus)
     stages.check_writable(configuration.work)
@@ -148,6 +149,20 @@ def _configuration(request: AlignRequest) -> Configuration:
         overrides={"build": {key: value for key, value in build.items() if value is not None}},
         assignments=request.assignments,
     )
+
+
+def _check_options(request: AlignRequest, aligner: str) -> None:
+    """Refuse an option that the aligner would not read: its user means another aligner."""
+    for option, value, serves in (
+        ("--textgrids", request.textgrids, ("textgrid", "hand")),
+        ("--tier", request.tier, ("textgrid",)),
+        ("--mfa-model", request.mfa_model, ("mfa",)),
+        ("--mfa-dictionary", request.mfa_dictionary, ("mfa",)),
+    ):
+        if value is not None and aligner not in serves:
+            raise ConfigurationError(
+                f"--aligner {' or '.join(serves)} with {option}", aligner, f"name it, or leave out {option}"
+            )
 
 
 def _say(request: AlignRequest, aligned: AlignedCorpus, identifier: str, quarantined: int) -> None:

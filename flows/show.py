@@ -82,7 +82,7 @@ def _samples(utterance: Utterance, request: ShowRequest) -> NDArray[np.float32] 
     places = {"work": request.work, "corpora": request.corpora}
     configuration = load(top={key: place for key, place in places.items() if place is not None})
     try:
-        root = stages.corpus_folder(configuration, corpus_by_name(utterance.corpus))
+        root = stages.corpus_folder(configuration, corpus_by_name(utterance.corpus, request.corpora))
         return stages.loader(root)(utterance)
     except PhonanchorError:
         if request.corpora is not None:

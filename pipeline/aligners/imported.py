@@ -56,7 +56,10 @@ class FileAligner(ABC):
     def key(self, utterance: Utterance) -> str:
         """Return the alignment's key; it holds the digest of the file the times come from."""
         path = self.find(utterance)
-        content = hashlib.sha256(path.read_bytes()).hexdigest() if path else None
+        try:
+            content = hashlib.sha256(path.read_bytes()).hexdigest() if path else None
+        except OSError:
+            content = None  # reading it says what is wrong with it
         return digest({"alignment": alignment_key(utterance, self.identity), "file": content})
 
     def align(
@@ -68,6 +71,8 @@ class FileAligner(ABC):
                 yield self._one(utterance, load)
             except (AlignmentError, AudioError) as error:
                 yield skipped(utterance, str(error))
+            except OSError as error:
+                yield skipped(utterance, f"its file of phone times cannot be read ({error.strerror})")
             if progress:
                 progress("align", done, len(utterances))
 
@@ -148,7 +153,7 @@ def read_tiers(path: Path) -> tuple[Tier, ...]:
         if suffix == ".phseg":
             return (Tier("phones", checked(path, list(sphinx_intervals(path.read_text("utf-8"))))),)
         return _read_json(path) if suffix == ".json" else _read_csv(path)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, csv.Error) as error:
         found = f"{type(error).__name__} ({error}) in {path.name}"
         raise AlignmentError("an alignment as MFA or Sphinx writes it", found, "write it again") from error
 

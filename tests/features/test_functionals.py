@@ -3,6 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
+from features import pitch
 from features.clip import Clip
 from features.egemaps import egemaps
 from features.functionals import COLUMNS, DESCRIPTORS, Functionals, descriptors, functionals
@@ -43,3 +44,7 @@ def test_opensmile_is_asked_for_in_one_line_where_it_is_missing(monkeypatch):
     monkeypatch.setattr("features.egemaps.PACKAGE", "opensmile-that-is-not-there")
     with pytest.raises(ConfigurationError, match=r"pip install 'phonanchor\[opensmile\]'"):
         egemaps()
+
+
+def test_the_digest_follows_those_of_the_descriptors():
+    assert Functionals().spec.params["made of"]["f0"] == pitch.SPEC.digest

@@ -124,3 +124,24 @@ def test_a_report_needs_a_page(phonanchor, pair):
     command = ("align", "--corpus", "sample-en", "--corpora", pair)
     assert "ends in .html" in phonanchor(*command, "--report", "page.pdf")[2]
     assert "add --report" in phonanchor(*command, "--utterance", "x")[2]
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [("--textgrids", "textgrid or hand"), ("--tier", "textgrid"), ("--mfa-model", "mfa"),
+     ("--mfa-dictionary", "mfa")],
+)  # fmt: skip
+def test_an_option_of_another_aligner_is_refused(phonanchor, pair, tmp_path, option, meant):
+    code, _, err = phonanchor("align", "--corpus", "sample-en", "--corpora", pair, option, tmp_path / "x")
+    assert code == 2
+    assert f"--aligner {meant} with {option}" in err
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_corpus_of_the_folder_that_the_configuration_names_is_found(phonanchor, tmp_path):
+    (tmp_path / "corpora" / "mine").mkdir(parents=True)
+    (tmp_path / "corpora" / "mine" / "manifest.csv").write_text("path,speaker,language,emotion\n")
+    (tmp_path / "job.toml").write_text(f'corpora = "{tmp_path / "corpora"}"\n')
+    code, _, err = phonanchor("align", "--corpus", "mine", "--config", tmp_path / "job.toml")
+    assert code == 2
+    assert "no sound file in" in err

@@ -1,5 +1,8 @@
 """The phone table: every row is IPA, unknown phones are named, shared vowels follow the published map."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +117,8 @@ def test_all_ten_vowels_occur_in_english_and_mandarin() -> None:
 
 def test_every_row_has_a_source() -> None:
     assert all(row.source for language in LANGUAGES for row in phones.vowel_rows(language))
+    table = tomllib.loads(Path(phones.__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    assert {*table["sets"], "espeak"} <= table["sources"].keys()
 
 
 @given(st.sampled_from(sorted(phones._classes())), st.sampled_from(["", "ː", "ʲ", "ʰ", "\u0303", "\u0325"]))

@@ -1,5 +1,6 @@
 """Alignments made elsewhere: both TextGrid forms, MFA's JSON and CSV, and files that do not serve."""
 
+import csv
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.align import align
 from pipeline.aligners.aligner import tiled
+from pipeline.aligners.hand import HandAligner
 from pipeline.aligners.imported import ImportedAligner, phone_tier, read_tiers
 from pipeline.aligners.textgrid import read_textgrid
 from store.errors import AlignmentError, ConfigurationError
@@ -162,6 +164,28 @@ def test_a_damaged_table_is_a_row(tmp_path: Path, name: str, data: bytes) -> Non
     (tmp_path / name).write_bytes(data)
     row = only(tmp_path, make("broken", "alice"))
     assert isinstance(row, Skipped)
+
+
+def test_a_table_with_an_endless_field_is_a_row(tmp_path: Path) -> None:
+    (tmp_path / "broken.csv").write_text("Begin,End,Label,Type,Speaker\n0,1,a,phones,alice\n")
+    limit = csv.field_size_limit(3)
+    try:
+        row = only(tmp_path, make("broken", "alice"))
+    finally:
+        csv.field_size_limit(limit)
+    assert isinstance(row, Skipped)
+    assert "field limit" in row.reason
+
+
+def test_a_file_that_cannot_be_read_any_more_is_a_row(tmp_path: Path) -> None:
+    labels = tmp_path / "a.lablaut"
+    labels.write_text("#\n")
+    hand, utterance = HandAligner(tmp_path), make("a", "alice")
+    labels.unlink()
+    assert hand.key(utterance)
+    (row,) = hand.align([utterance], lambda _: np.zeros(16_000, dtype=np.float32))
+    assert isinstance(row, Skipped)
+    assert "cannot be read" in row.reason
 
 
 def test_phones_after_the_end_and_unknown_phones_are_reported(tmp_path: Path) -> None:
