@@ -2,7 +2,8 @@
 
 from features.extractor import names
 from flows.configuration import Configuration
-from flows.stages import Features, extractors_of
+from flows.extraction import Features
+from flows.stages import extractors_of
 from store.digests import short
 from store.errors import ConfigurationError, StoreError
 from training.experiment import Experiment

@@ -8,12 +8,11 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 
-from flows import stages
+from flows import extraction, stages
 from flows.announce import failures_announced
 from flows.build_commands import say, say_summary
 from flows.configuration import Configuration, validated
 from flows.progress import Report, shown
-from flows.stages import Extracted
 from flows.summary import RunSummary, summarise, timed
 from flows.summary_text import markdown
 from flows.verified import verify_once
@@ -37,7 +36,7 @@ class Bench:
         self.ingested: dict[str, Ingested] = {}
         self.aligned: dict[str, AlignedCorpus] = {}
         self._store: Store | None = None
-        self.extracted: Extracted | None = None
+        self.extracted: extraction.Extracted | None = None
         self.seconds: dict[str, float] = {}
 
     @property
@@ -47,7 +46,7 @@ class Bench:
         return self._store
 
     @property
-    def made(self) -> Extracted:
+    def made(self) -> extraction.Extracted:
         """What was extracted, after the flow."""
         if self.extracted is None:
             raise RuntimeError("the features are made by the extract task")
@@ -85,7 +84,7 @@ def extract(bench: Bench) -> None:
     """Compute what is missing and commit the snapshot."""
     if bench.for_training:
         stages.check_vowels(bench.configuration, bench.aligned)
-    bench.extracted = stages.extract(
+    bench.extracted = extraction.extract(
         bench.configuration, bench.opened, bench.ingested, bench.aligned, bench.report
     )
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from flows.configuration import Configuration
+from flows.extraction import Features
 from flows.frames import check_stored_frames, experiment_of
 from flows.progress import Report
 from flows.remarks import remarks
-from flows.stages import Features
 from flows.vowels import measured_vowels, normalised
 from store.atomic import folder_aside, unwritable, write_text
 from store.catalogue import Store

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-from flows.stages import Extracted
+from flows.extraction import Extracted
 from pipeline.align import AlignedCorpus
 from pipeline.ingest import Ingested
 from pipeline.tally import BuildReport, SpecReport

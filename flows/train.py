@@ -9,10 +9,10 @@ from rich.console import Console
 from flows import results
 from flows.build_commands import say
 from flows.configuration import Configuration, validated
+from flows.extraction import Features, features_of
 from flows.progress import shown
 from flows.rebuild import publish, rebuild_features
 from flows.results import RunFolder
-from flows.stages import Features, features_of
 from flows.summary import RunSummary, Trained, timed
 from store.catalogue import Store
 from training.run import Outcome

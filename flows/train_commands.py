@@ -6,6 +6,7 @@ from pathlib import Path
 from flows import prefect_home, results, stages
 from flows.build_commands import check_summary, prepare, say, say_summary
 from flows.configuration import Configuration, load
+from flows.extraction import features_of
 from flows.frames import check_frames, experiment_of
 from flows.results import RunFolder
 from store.catalogue import Store
@@ -43,7 +44,7 @@ def report_again(work: Path, run_id: str | None) -> None:
     folder = results.find_run(work, run_id)
     configuration = load(folder / "configuration.json", top={"work": work})
     store = Store.open(configuration.place)
-    made = stages.features_of(store, store.resolve(results.snapshot_of(folder)))
+    made = features_of(store, store.resolve(results.snapshot_of(folder)))
     features = replace(made, skipped=results.left_out_before_training(folder))
     outcome = read_outcome(
         folder, FeatureStore.open(features.store, features.snapshot), experiment_of(configuration)
