@@ -44,7 +44,7 @@ def read_stem(stem: str) -> Reading | str:
 EMODB = FolderCorpus(
     name="emodb",
     language="de",
-    licence="CC0-1.0",
+    licence="CC-BY-4.0",
     folders=("EMO-DB", "EmoDB", "Emo_DB", "berlin"),
     reader=lambda _root: by_stem(read_stem),
 )

@@ -45,7 +45,7 @@ def read_stem(stem: str) -> Reading | str:
 EMOVO = FolderCorpus(
     name="emovo",
     language="it",
-    licence="free for research",
+    licence="CC-BY-NC-SA-4.0",
     folders=("EMOVO", "EMOVO Corpus"),
     reader=lambda _root: by_stem(read_stem),
 )

@@ -3,6 +3,12 @@
 import re
 from xml.etree import ElementTree
 
+import numpy as np
+
+from flows.show import ShowRequest, _samples
+from pipeline.audio import write_wav
+from pipeline.corpora.corpus import corpus_by_name
+from pipeline.ingest import ingest
 from store.feature_store import FeatureStore
 
 WRONG = (
@@ -46,3 +52,15 @@ def test_an_utterance_and_its_corpus_are_drawn(pair, phonanchor, tmp_path):
         code, _, err = phonanchor("show", *arguments)
         assert (code, err.count("\n")) == (2, 1)
         assert said in err
+
+
+def test_the_sound_of_a_corpus_with_a_manifest_is_found(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    write_wav(folder / "a.wav", 0.1 * np.ones(8_000, dtype=np.float32), 16_000)
+    (folder / "manifest.csv").write_text("path,speaker,language,emotion\na.wav,ann,nl,anger\n")
+    (utterance,) = ingest(corpus_by_name("mine", tmp_path), folder, tmp_path / "cache").utterances
+    request = ShowRequest(
+        utterance=utterance.id, corpus=None, corpora=tmp_path, snapshot=None, to=None, work=tmp_path / "work"
+    )
+    assert _samples(utterance, request).size == 8_000

@@ -376,3 +376,14 @@ def test_texts_are_those_shipped_with_the_corpus(name: str) -> None:
         item.text_id: "".join(filter(str.isalpha, item.text or "")).lower() for item in items_of(corpus, root)
     }
     assert ours == shipped
+
+
+def test_licences_are_those_of_the_releases_that_the_list_names() -> None:
+    """As the pages of the releases say; the stricter one where releases differ."""
+    expected = {
+        "thai-ser": "CC-BY-SA-4.0", "tess": "CC-BY-NC-ND-4.0", "emodb": "CC-BY-4.0",
+        "cafe": "CC-BY-NC-SA-4.0", "emovo": "CC-BY-NC-SA-4.0", "oreau": "CC-BY-4.0",
+        "ravdess": "CC-BY-NC-SA-4.0",
+        "nemo": "CC-BY-NC-SA-4.0", "turev-db": "CC-BY-NC-ND-4.0",
+    }  # fmt: skip
+    assert {name: corpus_by_name(name).licence for name in expected} == expected
