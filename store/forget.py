@@ -66,6 +66,7 @@ def look(store: Store, request: Request, knowledge: Knowledge | None = None) -> 
         If the store is damaged, or a forgetting is unfinished.
     """
     check_finished(store.layout)
+    store.log.check_head()
     speakers, utterances = _normalised(request.speakers), _normalised(request.utterances)
     identifier = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     before = read_tombstones(store.layout)

@@ -54,6 +54,7 @@ def find_garbage(store: Store, *, keep: int = 1) -> Garbage:
     """
     if keep < 1:
         raise ConfigurationError("at least one newest commit to keep", str(keep), "pass 1 or more")
+    store.log.check_head()  # else what its only commit needs would go
     commits = store.commits()
     named = set(store.log.tagged().values()) | {commit.number for commit in commits[-keep:]}
     kept = tuple(commit for commit in commits if commit.number in named)

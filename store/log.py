@@ -51,6 +51,13 @@ class Log:
         """Say whether there is a history without HEAD; a first entry alone is a commit broken off."""
         return any(int(path.stem) > 1 for path in self.layout.commit(1).parent.glob("[0-9]*.json"))
 
+    def check_head(self) -> None:
+        """Raise `StoreError` where the only commit has no HEAD: it was broken off, or HEAD was lost."""
+        if self.head_number() == 0 and self.layout.commit(1).exists():
+            raise StoreError(
+                f"HEAD in {self.layout.root}", "one commit, and no HEAD", "run 'store repair', or build again"
+            )
+
     def entry(self, number: int) -> Commit:
         """Return one entry; StoreError if it is missing or damaged."""
         path = self.layout.commit(number)

@@ -62,6 +62,7 @@ def _problems(store: Store) -> Iterator[Problem]:
     entries = {int(path.stem): path for path in sorted(layout.commit(1).parent.glob("[0-9]*.json"))}
     try:
         head = store.log.head_number()
+        store.log.check_head()
     except StoreError as error:
         yield _problem(store, layout.head, f"HEAD: {error.found}")
         head = max(entries, default=0)

@@ -12,11 +12,13 @@ from flows.__main__ import main
 from store.catalogue import Store
 from store.errors import StoreError
 from store.feature_store import FeatureStore
+from store.forget import Request, forget
+from store.garbage import collect, find_garbage
 from store.repair import repair
 from store.verify import verify
 from store.verify_history import repair_history, verify_history
 from tests.store.forget_cases import history
-from tests.store.store_cases import alignment, key, skipped, spec, utterance, values, wanted, write
+from tests.store.store_cases import alignment, fill, key, skipped, spec, utterance, values, wanted, write
 
 FEATURES = (spec((16,)), spec((3, 8), "float16", name="layers"))
 ITEMS = tuple(utterance(number) for number in range(5))
@@ -174,6 +176,18 @@ def check_mended(case: Case, file: Path, named: set[str]) -> None:
     for feature in FEATURES:
         for name, rows in ROWS[feature.digest].items():
             np.testing.assert_array_equal(reader.read(feature, name), rows)
+
+
+def test_a_lost_head_of_the_only_commit_lets_nothing_go(store):
+    made = fill(store, FEATURES[0], [5, 6]).commit
+    store.layout.head.unlink()
+    for change in (find_garbage, collect, lambda store: forget(store, Request(utterances=("toy/u000",)))):
+        with pytest.raises(StoreError, match="one commit, and no HEAD"):
+            change(store)
+    assert [item.where for item in verify_history(store)] == ["HEAD"]
+    assert [item.where for item in repair_history(store)] == ["HEAD"]
+    assert verify_history(store) == verify(store) == ()
+    assert store.head() == made
 
 
 def test_a_tag_of_a_commit_that_went_goes_too(store):
