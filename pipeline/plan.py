@@ -70,6 +70,7 @@ class _Planner:
 
     def __init__(self, specs: Sequence[FeatureSpec], alignments: Mapping[str, Alignment], placed: Placed):
         self.wishes = [_Wish(spec) for spec in parents_first(specs)]
+        self.aligned = any(wish.aligned for wish in self.wishes)
         self.ranks = {wish.digest: rank for rank, wish in enumerate(self.wishes)}
         self.alignments, self.placed = alignments, placed
         self.wanted: list[WantedRows] = []
@@ -84,7 +85,7 @@ class _Planner:
         phones = alignment.phones if alignment else ()
         keys: dict[str, str] = {}
         lengths: dict[str | None, int] = {None: 0}
-        if alignment is None and any(wish.aligned for wish in self.wishes):
+        if self.aligned and alignment is None:
             self._leave_out(utterance, "not aligned")
         for wish in self.wishes:
             parent = wish.spec.parent

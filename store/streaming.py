@@ -15,7 +15,7 @@ from store.records import FeatureSpec
 
 WINDOW_BYTES = 64 * 1024 * 1024
 """The most bytes of values that a process holds at once, apart from a single larger shard."""
-FEWEST_WINDOWS = 16
+FEWEST_WINDOWS = 8
 """Small data is cut finer, so that several workers have something to do; more workers than this idle."""
 
 

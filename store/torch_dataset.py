@@ -17,6 +17,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from store.errors import ConfigurationError
 from store.joined import Joined, JoinedRow
+from store.records import FeatureSpec
 from store.streaming import WINDOW_BYTES, EpochOrder, PlannedBatch
 
 _ORDER = ("seed", "batch_size", "shuffle", "window_bytes")
@@ -78,9 +79,13 @@ def _padded(items: Sequence[NDArray[Any]]) -> Tensor:
     longest = max(len(item) for item in items)
     padded = np.empty((len(items), longest, *items[0].shape[1:]), dtype=items[0].dtype)
     for row, item in zip(padded, items, strict=True):
-        row[: len(item)] = item
-        row[len(item) :] = 0
+        _pad(row, item)
     return torch.from_numpy(padded)
+
+
+def _pad(row: NDArray[Any], values: NDArray[Any]) -> None:
+    row[: len(values)] = values
+    row[len(values) :] = 0
 
 
 class _Here:
@@ -98,14 +103,50 @@ class _Here:
 
     def samples(self, ids: Sequence[str]) -> list[Sample]:
         """Read samples, neighbours together."""
+        self._check_process()
+        values = self.joined.read_many(ids)
+        return [Sample(self.joined.row(name), values[name], self.joined.target(name)) for name in ids]
+
+    def batches(self, planned: Sequence[PlannedBatch]) -> list[Batch]:
+        """Read batches as `collate` makes them, neighbours together, each value straight to its place."""
+        self._check_process()
+        columns = [self._padded(spec, planned) for spec in self.joined.features]
+        names = [spec.name for spec in self.joined.features]
+        return [
+            Batch(
+                rows=tuple(self.joined.row(name) for name in batch.ids),
+                features=dict(zip(names, [values[at] for values, _ in columns], strict=True)),
+                lengths=dict(zip(names, [lengths[at] for _, lengths in columns], strict=True)),
+                targets=torch.from_numpy(np.stack([self.joined.target(name) for name in batch.ids])),
+                number=batch.number,
+            )
+            for at, batch in enumerate(planned)
+        ]
+
+    def _padded(
+        self, spec: FeatureSpec, planned: Sequence[PlannedBatch]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the padded values and the lengths of one feature, by batch."""
+        store, layer = self.joined.store, self.joined.layers.get(spec.name)
+        lengths = [[store.place(spec, name).length for name in batch.ids] for batch in planned]
+        dims = spec.dims if layer is None else spec.dims[1:]
+        padded = [np.empty((len(some), max(some), *dims), dtype=spec.dtype) for some in lengths]
+        ids = (name for batch in planned for name in batch.ids)
+        places = dict(zip(ids, (row for rows in padded for row in rows), strict=True))
+
+        def fill(name: str, values: NDArray[Any]) -> None:
+            _pad(places[name], values)
+
+        store.for_each(spec, places, fill, layer=layer)
+        return [torch.from_numpy(rows) for rows in padded], [torch.tensor(some) for some in lengths]
+
+    def _check_process(self) -> None:
         if self._process != os.getpid():
             raise ConfigurationError(
                 "DataLoader workers that were spawned",
                 "forked ones, in which Zarr hangs",
                 'pass multiprocessing_context="spawn" to DataLoader',
             )
-        values = self.joined.read_many(ids)
-        return [Sample(self.joined.row(name), values[name], self.joined.target(name)) for name in ids]
 
 
 class JoinedDataset(_Here, Dataset[Sample]):
@@ -223,12 +264,9 @@ class ShardStream(_Here, IterableDataset[Batch]):
             lane, lanes = self.rank * worker.num_workers + worker.id, self.world * worker.num_workers
         finished = self._finished()
         for window in self.order.windows(self.epoch)[lane::lanes]:
-            yield from self._read([batch for batch in window if batch.number not in finished])
-
-    def _read(self, batches: Sequence[PlannedBatch]) -> Iterator[Batch]:
-        found = iter(self.samples([name for batch in batches for name in batch.ids]))
-        for batch in batches:
-            yield collate([next(found) for _ in batch.ids], batch.number)
+            batches = self.batches([batch for batch in window if batch.number not in finished])
+            while batches:  # let go of each as it is used
+                yield batches.pop(0)
 
     def _finished(self) -> set[int]:
         epoch, numbers = self._done

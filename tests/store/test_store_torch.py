@@ -75,8 +75,8 @@ def test_the_stream_yields_each_utterance_once_in_an_order_of_seed_and_epoch(joi
 def test_the_stream_reads_a_window_of_shards_at_a_time(joined, monkeypatch):
     stream = ShardStream(joined, batch_size=4, window_bytes=512 * 1024)
     asked = []
-    read = joined.store.read_many
-    monkeypatch.setattr(joined.store, "read_many", lambda *a, **k: asked.append(a[1]) or read(*a, **k))
+    read = joined.store.for_each
+    monkeypatch.setattr(joined.store, "for_each", lambda *a, **k: asked.append(a[1]) or read(*a, **k))
     seen = ids(stream)
     assert list(chain.from_iterable(asked)) == seen
     assert max(sum(joined.store.place("mel", name).length for name in some) * 64 for some in asked) < 2**21
