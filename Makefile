@@ -34,7 +34,7 @@ BUILD = $(PLACE) $(call option,CONFIG,config) $(call option,SOURCE,source) $(cal
 TRAIN = $(BUILD) $(call option,PRESET,preset) $(call option,MODE,mode) $(call option,ONLY,only) \
 	$(call option,SEEDS,seeds)
 
-.PHONY: help setup test s3-server lint types bench-store features train-crosslingual report verify schedule lock clean
+.PHONY: help setup test s3-server lint types bench-store bench-features features train-crosslingual report verify schedule lock clean
 
 help: ## list the verbs
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ verify: setup ## read the whole store again and check it (SNAPSHOT=id or tag; th
 
 bench-store: setup ## measure the store against other formats (CORPORA=folder adds the bytes of real log-mel)
 	@$(BIN)/python -m benchmarks.store $(call option,CORPORA,corpora) $(ARGS)
+
+bench-features: setup ## measure extraction against bare kernels and other tools (CORPORA=folder; ARGS="--only peers")
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.features $(call option,CORPORA,corpora) $(ARGS)
 
 schedule: setup ## rebuild the features on a schedule (CRON="0 3 * * *") until Ctrl-C
 	@$(BIN)/python -m flows schedule --cron '$(CRON)' $(BUILD) $(ARGS)

@@ -187,12 +187,12 @@ def _runner(workers: int, scheduler: str | None, announce: Announce | None) -> I
     if scheduler is not None:
         with silence_logging_cmgr(logging.CRITICAL), _connected(scheduler) as client:
             say(_dashboard_of(client))
-            yield partial(_run_on, client)
+            yield partial(run_on_cluster, client)
     elif workers > 0:
         dashboard = announce is not None and find_spec("bokeh") is not None
         with _own_cluster(workers, dashboard) as cluster, Client(cluster, set_as_default=False) as client:
             say(f"dashboard: {cluster.dashboard_link}" if dashboard else NO_DASHBOARD)
-            yield partial(_run_on, client)
+            yield partial(run_on_cluster, client)
     else:
         yield _run_here
 
@@ -218,8 +218,13 @@ def _run_here(jobs: Iterable[Job]) -> Iterator[tuple[Job, Receipt | None]]:
         yield job, run_item(job)
 
 
-def _run_on(client: Client, jobs: Iterable[Job]) -> Iterator[tuple[Job, Receipt | None]]:
-    """Run jobs on a cluster with a bounded number in flight; Dask itself retries after a worker's death."""
+def run_on_cluster(
+    client: Client, jobs: Iterable[Job], run: Callable[[Job], Receipt] | None = None
+) -> Iterator[tuple[Job, Receipt | None]]:
+    """Run jobs on a cluster with a bounded number in flight; Dask itself retries after a worker's death.
+
+    ``run`` is what a worker does with a job; None is the work of a build.
+    """
     waiting = iter(jobs)
     running = {}
     done = as_completed(loop=client.loop)
@@ -227,7 +232,7 @@ def _run_on(client: Client, jobs: Iterable[Job]) -> Iterator[tuple[Job, Receipt 
 
     def submit(count: int) -> None:
         for job in islice(waiting, count):
-            future = client.submit(_run_on_worker, job, pure=False)
+            future = client.submit(run or _run_on_worker, job, pure=False)
             running[future.key] = job
             done.add(future)
 

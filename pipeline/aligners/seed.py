@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from pipeline.aligners.acoustics import HOP, cepstra, frame_count, with_deltas
 from pipeline.aligners.graph import STATES
@@ -86,6 +85,8 @@ def _labels(segments: list[Segment], n_frames: int) -> list[tuple[str, int]]:
 
 
 def _to_common_rate(speech: Synthesis) -> NDArray[np.float32]:
+    from scipy.signal import resample_poly  # slow to import, and needed for training alone
+
     divisor = np.gcd(COMMON_RATE, speech.rate)
     samples = speech.samples.astype(np.float32) / 32768
     return np.asarray(
