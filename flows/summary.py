@@ -38,8 +38,8 @@ class FeatureSummary:
     """One feature: row blocks (one a recording), what the computed ones took, and what they wrote.
 
     ``seconds`` of computing are summed over workers; ``x_real_time`` is seconds of audio by them, thus the
-    speed on one worker, and ``ratio`` the bytes written by those before compression; both None where nothing
-    was computed.
+    speed on one worker (what extractors share, as a spectrum, counts for the first of them), and ``ratio``
+    the bytes written by those before compression; both None where nothing was computed.
     """
 
     feature: str

@@ -46,7 +46,7 @@ def test_an_utterance_and_its_corpus_are_drawn(pair, phonanchor, tmp_path):
     assert code == 0
     assert "24 utterances of 3 speakers" in out
     words = set(texts(tmp_path / "work" / "shown" / "sample-en.svg"))
-    assert {"anger", "happiness", "neutral", "sadness", "emotions"} <= words
+    assert {"sample-en", "anger", "happiness", "neutral", "sadness", "emotions"} <= words
 
     for arguments, said in WRONG:
         code, _, err = phonanchor("show", *arguments)

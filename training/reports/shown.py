@@ -69,11 +69,12 @@ def draw_corpus(name: str, utterances: Sequence[Utterance]) -> Drawing:
         _paint_classes(grid[0], utterances)
         _paint_speakers(grid[1], utterances)
         _paint_durations(grid[2], utterances)
+        figure.suptitle(name, x=0.01, ha="left", weight="bold", fontsize=11)
 
     hours = sum(item.seconds for item in utterances) / 3600
     speakers = len({item.speaker for item in utterances})
     caption = f"{name}: {len(utterances)} utterances of {speakers} speakers, {hours:.2f} h."
-    return draw("corpus", caption, (12.0, 3.6), paint)
+    return draw("corpus", caption, (12.0, 3.9), paint)
 
 
 def _caption(utterance: Utterance) -> str:
