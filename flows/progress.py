@@ -17,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 Report = Callable[[str, int, int], None]
@@ -100,9 +101,9 @@ def shown(console: Console) -> Iterator[Report]:
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=None),  # it gives way where the terminal is narrow
         MofNCompleteColumn(),
-        _Rate(),
+        _Rate(table_column=Column(no_wrap=True)),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )

@@ -55,7 +55,7 @@ def test_seconds_of_audio_are_given_in_multiples_of_real_time():
     lines("extract (s of audio)", 240, 600)
     assert written[-1] == "extract (s of audio): 240/600, 12.0 x real time, 30 s left"
     terminal = io.StringIO()
-    with shown(Console(file=terminal, force_terminal=True, width=120)) as report:
+    with shown(Console(file=terminal, force_terminal=True, width=80)) as report:
         report("extract (s of audio)", 0, 4)
         report("extract (s of audio)", 1, 4)
         report("extract (s of audio)", 3, 4)
