@@ -204,7 +204,7 @@ def _selected(
         ("corpus", corpora, {item.corpus for item in utterances}),
         ("language", languages, {item.language for item in utterances}),
     ):
-        _check_known(what, names or (), known)
+        check_known(what, names or (), known)
     return [
         item
         for item in utterances
@@ -230,7 +230,8 @@ def _check_list(what: str, names: Collection[Any]) -> None:
         raise ConfigurationError(f"a list of names of each {what}", repr(names), "write [...] around it")
 
 
-def _check_known(what: str, names: Collection[str], known: Collection[str]) -> None:
+def check_known(what: str, names: Collection[str], known: Collection[str]) -> None:
+    """Raise `ConfigurationError` for names of a ``what`` that the snapshot does not have."""
     _check_list(what, names)
     unknown = sorted(set(names) - set(known))
     if unknown:
@@ -246,7 +247,7 @@ def _allowed(utterances: Sequence[Utterance], licence: Licence | None) -> Callab
     if callable(licence):
         return licence
     names = frozenset([licence] if isinstance(licence, str) else licence)
-    _check_known("licence", names, {item.licence for item in utterances})
+    check_known("licence", names, {item.licence for item in utterances})
     return names.__contains__
 
 

@@ -1,6 +1,6 @@
 """What an export holds: which features, layers, corpora and licences of a snapshot, read in small batches."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -13,6 +13,7 @@ from store.digests import short
 from store.errors import ConfigurationError
 from store.exports.labels import LABELS
 from store.feature_store import FeatureStore
+from store.joined import check_known
 from store.records import Alignment, FeatureSpec, Utterance
 from store.snapshots import read_parts
 
@@ -65,8 +66,8 @@ class Selection:
     def __init__(self, reader: FeatureStore, wanted: Wanted) -> None:
         self.reader = reader
         everyone = reader.utterances
-        _check_known("corpus", wanted.corpora, {item.corpus for item in everyone})
-        _check_known("licence", wanted.licences, {item.licence for item in everyone})
+        check_known("corpus", wanted.corpora, {item.corpus for item in everyone})
+        check_known("licence", wanted.licences, {item.licence for item in everyone})
         self.utterances = tuple(
             item
             for item in everyone
@@ -191,11 +192,3 @@ def _layers(spec: FeatureSpec, wanted: Sequence[int]) -> tuple[int, ...]:
             "name layers that it has",
         )
     return tuple(sorted({layer % count for layer in wanted})) or tuple(range(count))
-
-
-def _check_known(what: str, names: Collection[str], known: Collection[str]) -> None:
-    unknown = sorted(set(names) - set(known))
-    if unknown:
-        raise ConfigurationError(
-            f"a {what} of the snapshot: {', '.join(sorted(known))}", ", ".join(unknown), "name one of these"
-        )
