@@ -33,8 +33,9 @@ NAMES = (
     "../outside", "..", ".", "", "/etc/passwd", "a/../../outside", "..\\outside", "a\nb", "a\x00b", LONG,
     "\ud800", "a\u2028b", ".hidden",
 )  # fmt: skip
-ALLOWED = ("e\u0301te\u0301", "日本語", "a b", "100%", "%2e%2e%2f", "-rf", "~", "$(id)", "con")
-"""Names that are odd and harmless; the first is not in NFC."""
+ALLOWED = ("\u00e9t\u00e9", "日本語", "a b", "100%", "%2e%2e%2f", "-rf", "~", "$(id)", "con")
+"""Names that are odd and harmless."""
+DECOMPOSED, COMPOSED = "e\u0301te\u0301", "\u00e9t\u00e9"
 MORE_MEMORY = 250 * 2**20
 BOMB = 4 * 10**6
 
@@ -118,6 +119,19 @@ def test_an_odd_name_is_a_name_like_any_other(store, name):
     assert verify(store) == ()
     folders = [path.relative_to(store.path).parts for path in store.path.rglob("*")]
     assert max(len(part) for parts in folders for part in parts) < 255
+
+
+def test_names_that_look_alike_are_one_name(store):
+    """Corpora and utterances are refused unless in NFC; tags, which people type, are found in both forms."""
+    for item in (utterance(1, DECOMPOSED), utterance(1, id=f"toy/{DECOMPOSED}")):
+        with pytest.raises(StoreError, match="NFC"):
+            store.put_manifest([item], [])
+    done = fill(store, FEATURE, LENGTHS)
+    store.tag(DECOMPOSED, None)
+    assert list(store.tags()) == [COMPOSED]
+    assert store.resolve(DECOMPOSED) == store.resolve(COMPOSED) == done.commit
+    store.untag(DECOMPOSED)
+    assert store.tags() == {}
 
 
 @pytest.mark.parametrize("stem", [*NAMES[:2], *NAMES[4:9], LONG * 20, *ALLOWED])
