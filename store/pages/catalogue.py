@@ -16,6 +16,7 @@ from store.entries import Commit
 from store.errors import StoreError
 from store.feature_store import FeatureStore
 from store.layout import index_path
+from store.objects import ObjectPath
 from store.pages.histograms import HEIGHT, WIDTH, Histogram, histograms
 from store.records import FeatureSpec
 from store.skipped_counts import SkippedCount, count_skipped
@@ -191,7 +192,10 @@ def _parameter(value: Any) -> str:
 
 
 def _examples(reader: FeatureStore, spec: FeatureSpec, corpus: str) -> tuple[str, str]:
-    """Return code that reads the first utterance of a feature: with our reader, and in plain zarr."""
+    """Return code that reads the first utterance of a feature: with our reader, and in plain zarr.
+
+    On S3 the second is "", since a plain reader needs its own settings of the server (docs/s3.md).
+    """
     layout, first = reader.store.layout, reader.index(spec, corpus)
     name, rows = first["utterance"][0].as_py(), first["length"][0].as_py()
     shape = f"  # {(rows, *spec.dims)} {spec.dtype}"
@@ -202,6 +206,8 @@ def _examples(reader: FeatureStore, spec: FeatureSpec, corpus: str) -> tuple[str
         f"store = FeatureStore.open({str(reader.store.path)!r}, {reader.snapshot_id!r})",
         f"values = store.read({asked!r}, {name!r}){shape}",
     ]
+    if isinstance(layout.root, ObjectPath):
+        return "\n".join(ours), ""
     index = index_path(layout.snapshot(reader.snapshot_id), spec.digest, corpus)
     plain = [
         "import pyarrow.parquet as pq",

@@ -1,5 +1,6 @@
 """A store on S3 gives what the same store in a folder gives, through every door."""
 
+import html
 import json
 import os
 import re
@@ -172,3 +173,12 @@ def test_an_object_path_never_reaches_for_the_file_system(uri):
     ):
         with pytest.raises(TypeError, match="no path of the file system"):
             action()
+
+
+def test_the_catalogue_of_a_store_on_s3_reads_with_the_address(uri, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fill(Store.create(uri), spec(), [3, 4])
+    assert main(["store", "html", "page.html", "--store", uri]) == 0
+    page = html.unescape((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert f"FeatureStore.open({uri!r}, " in page
+    assert "import zarr" not in page  # which would need s3fs and settings of the server
