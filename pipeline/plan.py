@@ -1,6 +1,8 @@
 """What to compute: the rows that are wanted minus the rows that are there, in work items; pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from math import prod
@@ -182,18 +184,31 @@ def plan(
     """
     planner = _Planner(specs, alignments, placed)
     previous = ""
-    for utterance in sorted(utterances, key=attrgetter("id")):
-        if utterance.id == previous:
-            raise ConfigurationError("each utterance once", f"{utterance.id} twice", "mend the manifest")
-        previous = utterance.id
-        planner.add(utterance)
-    return BuildPlan(
-        specs=tuple(wish.spec for wish in planner.wishes),
-        wanted=tuple(planner.wanted),
-        items=planner.items(limits),
-        unavailable=tuple(planner.unavailable),
-        kept=len(planner.kept),
-    )
+    with _collector_paused():
+        for utterance in sorted(utterances, key=attrgetter("id")):
+            if utterance.id == previous:
+                raise ConfigurationError("each utterance once", f"{utterance.id} twice", "mend the manifest")
+            previous = utterance.id
+            planner.add(utterance)
+        return BuildPlan(
+            specs=tuple(wish.spec for wish in planner.wishes),
+            wanted=tuple(planner.wanted),
+            items=planner.items(limits),
+            unavailable=tuple(planner.unavailable),
+            kept=len(planner.kept),
+        )
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from going through millions of records again and again: none are cycles."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def forecast(plan: BuildPlan) -> tuple[Forecast, ...]:
