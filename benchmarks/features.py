@@ -45,7 +45,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", help="folder of whisper-base (models/whisper-base beside the corpora)")
     parser.add_argument("--items", type=int, default=100_000, help="no-op work items for the scheduler")
     parser.add_argument(
-        "--seconds", type=float, default=90.0, help="the most that those may take; 0: no limit"
+        "--seconds", type=float, default=60.0, help="the most that those may take; 0: no limit"
     )
     parser.add_argument("--hours", type=float, nargs=2, default=(1.0, 10.0), help="generated audio, twice")
     parser.add_argument("--folder", type=Path, help="where to write (a temporary folder)")

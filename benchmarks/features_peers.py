@@ -15,7 +15,7 @@ from benchmarks.features_rival import OURS, TOOLS
 from benchmarks.figures import Figure, at_least
 
 ROUNDS = 2
-CLIPS = 2000
+CLIPS = 1500
 CORPORA = ("ravdess", "emodb", "emovo", "nemo")
 PART = "peers"
 AHEAD = {"kaldi-native-fbank, pool": 0.7}
