@@ -41,8 +41,9 @@ class ReaderLease:
             return
         weakref.finalize(self, _release, descriptor, path, self.process)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        os.write(descriptor, f"process {self.process} on {socket.gethostname()}".encode())
-        with suppress(FileNotFoundError):  # a forgetting removed it, which `hold` finds next
+        with suppress(OSError):  # on a full disk the lock alone says that somebody reads
+            os.write(descriptor, f"process {self.process} on {socket.gethostname()}".encode())
+        with suppress(OSError):  # a full disk, or a forgetting removed it, which `hold` finds next
             os.rename(aside, path)  # whoever sees the file finds it locked
 
 

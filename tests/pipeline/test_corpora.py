@@ -130,6 +130,7 @@ def test_foreign_sound_files_become_rows_with_a_reason(name: str, tmp_path: Path
     items, skipped = split_rows(corpus_by_name(name), root)
     assert items == expected
     assert set(skipped) == {"notes to self.wav", "._03a01Fa.wav", "interview.m4a"}
+    assert "macOS" in skipped.pop("._03a01Fa.wav")
     assert all("the name is not" in reason for reason in skipped.values())
 
 
