@@ -31,6 +31,8 @@ LATER = 0.05
 
 OF_AUDIO = " (s of audio)"
 """How the name of a stage ends that counts seconds of audio: its rate is the multiple of real time."""
+SLOW = 0.1
+"""Items a second below which the seconds of one item are shown."""
 
 
 class _Rate(ProgressColumn):
@@ -79,7 +81,9 @@ class Lines:
 
 
 def _rate(stage: str, speed: float) -> str:
-    return f"{speed:.1f} x real time" if stage.endswith(OF_AUDIO) else f"{speed:.1f}/s"
+    if stage.endswith(OF_AUDIO):
+        return f"{speed:.1f} x real time"
+    return f"{speed:.1f}/s" if speed >= SLOW else f"{1 / speed:.0f} s each"
 
 
 def _pace(stage: str, done: int, left: int, seconds: float) -> str:

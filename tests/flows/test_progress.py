@@ -89,3 +89,13 @@ def test_a_terminal_gets_bars_and_a_file_gets_lines():
     with shown(Console(file=file)) as report:
         report("extract [a]", 4, 4)
     assert file.getvalue() == "extract [a]: 4/4\n"
+
+
+def test_slow_items_are_given_in_seconds_each():
+    now = [0.0]
+    said = []
+    lines = Lines(said.append, lambda: now[0])
+    lines("train (runs)", 0, 10)
+    now[0] = 100.0
+    lines("train (runs)", 2, 10)
+    assert said[-1] == "train (runs): 2/10, 50 s each, 400 s left"
