@@ -11,7 +11,7 @@ from flows.export_commands import export_command, exports_command
 from flows.forget_command import forget_command
 from flows.store_care import gc_command, repair_command
 from flows.store_history import diff_command, log_command, stats_command, tag_command, untag_command
-from flows.store_options import JSON, SNAPSHOT, WORK, counted, opened, print_json, tags_of
+from flows.store_options import JSON, SNAPSHOT, WORK, counted, opened, print_json
 from store.catalogue import Commit, Store
 from store.digests import short
 from store.errors import StoreError
@@ -114,7 +114,7 @@ def _row(store: Store, commit: Commit) -> dict[str, Any]:
         "manifest": commit.manifest,
         "alignments": list(commit.alignments),
         "features": [store.spec(digest).name for digest in commit.specs],
-        "tags": tags_of(store, commit),
+        "tags": list(store.log.tags_of(commit)),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flows.store_options import JSON, SNAPSHOT, WORK, opened, print_json, size, some, tags_of
+from flows.store_options import JSON, SNAPSHOT, WORK, opened, print_json, size, some
 from store.catalogue import Commit, Store
 from store.diff import Difference, SpecDiff, diff
 from store.digests import short
@@ -114,7 +114,7 @@ def _entry(store: Store, commit: Commit) -> dict[str, Any]:
         "number": commit.number,
         "snapshot": commit.snapshot,
         "created": commit.created,
-        "tags": tags_of(store, commit),
+        "tags": list(store.log.tags_of(commit)),
         "manifest": commit.manifest,
         "alignments": list(commit.alignments),
         "specs": [{"name": spec.name, "version": spec.version, "digest": spec.digest} for spec in specs],

@@ -7,13 +7,12 @@ from typing import Any, TypeVar
 
 import click
 
-from store.catalogue import Commit, Store
+from store.catalogue import Store
 from store.errors import ConfigurationError
 from store.wording import size
 
 __all__ = [
     "JSON", "NAMED", "SNAPSHOT", "WORK", "LocalPath", "counted", "opened", "print_json", "size", "some",
-    "tags_of",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,11 +65,6 @@ def opened(work: Path) -> Store:
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def tags_of(store: Store, commit: Commit) -> list[str]:
-    """Return the tags that name exactly this commit."""
-    return sorted(name for name, number in store.log.tagged().items() if number == commit.number)
 
 
 def some(names: tuple[str, ...]) -> str:

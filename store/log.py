@@ -214,6 +214,10 @@ class Log:
         """Return the snapshot id of each tag, by name."""
         return {name: self.entry(number).snapshot for name, number in self.tagged().items()}
 
+    def tags_of(self, commit: Commit) -> tuple[str, ...]:
+        """Return the tags that name exactly this commit, by name."""
+        return tuple(sorted(name for name, number in self.tagged().items() if number == commit.number))
+
     def tagged(self) -> dict[str, int]:
         """Return the number of the commit of each tag, by name."""
         paths = sorted(self.layout.tags.glob("[!.]*.json"))

@@ -110,7 +110,7 @@ def catalogue(reader: FeatureStore) -> Catalogue:
     amounts = stats(store, commit.snapshot)
     return Catalogue(
         commit=commit,
-        tags=_tags(reader, commit),
+        tags=reader.store.log.tags_of(commit),
         amounts=amounts,
         corpora=_corpora(reader),
         features=tuple(_feature(reader, spec, amounts) for spec in reader.specs),
@@ -124,7 +124,7 @@ def catalogue(reader: FeatureStore) -> Catalogue:
         log=tuple(
             LogEntry(
                 commit=item,
-                tags=_tags(reader, item),
+                tags=reader.store.log.tags_of(item),
                 features=tuple(store.spec(digest).name for digest in item.specs),
             )
             for item in reversed(store.commits())
@@ -143,10 +143,6 @@ def render(content: Catalogue) -> str:
         content=content, short=short, size=size, number=number, count=count, width=WIDTH, height=HEIGHT
     )
     return page.rstrip() + "\n"
-
-
-def _tags(reader: FeatureStore, commit: Commit) -> tuple[str, ...]:
-    return tuple(sorted(name for name, at in reader.store.log.tagged().items() if at == commit.number))
 
 
 def _corpora(reader: FeatureStore) -> tuple[CorpusEntry, ...]:

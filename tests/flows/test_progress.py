@@ -92,10 +92,9 @@ def test_a_terminal_gets_bars_and_a_file_gets_lines():
 
 
 def test_slow_items_are_given_in_seconds_each():
-    now = [0.0]
-    said = []
-    lines = Lines(said.append, lambda: now[0])
+    written, clock = [], Clock()
+    lines = Lines(written.append, clock)
     lines("train (runs)", 0, 10)
-    now[0] = 100.0
+    clock.now += 100.0
     lines("train (runs)", 2, 10)
-    assert said[-1] == "train (runs): 2/10, 50 s each, 400 s left"
+    assert written[-1] == "train (runs): 2/10, 50 s each, 400 s left"
