@@ -118,7 +118,7 @@ def forget(
         await_readers(store.layout, wait)
         journal = Journal(
             identifier=seen.tombstones.stones[0].receipt,
-            when=datetime.now(UTC).isoformat(timespec="seconds"),
+            when=datetime.now(UTC).isoformat(timespec="microseconds"),  # receipts are ordered by it
             phase=PREPARE,
             tombstones=seen.tombstones,
             speakers=seen.speakers,
