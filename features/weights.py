@@ -6,11 +6,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from features.encoder_names import hub_id
+from features.encoder_names import PUBLISHED, hub_id
 from store.digests import Json, digest
 from store.errors import ExtractionError
 
@@ -63,6 +64,11 @@ def _located(model: str, mirror: Path | None) -> tuple[Path, str]:
     for place in _mirrored(name, revision, mirror):
         if place.is_dir():
             return place, f"{name}{f'@{revision}' if revision else ''} in {mirror}"
+    near = get_close_matches(name, [entry.name for entry in PUBLISHED], n=1, cutoff=0.75)
+    if near and "/" not in name:  # hub ids have an owner: it is a short name, misspelt
+        raise ExtractionError(
+            "a folder of a speech encoder, a hub id or a short name", repr(model), f"did you mean {near[0]}?"
+        )
     folder = _from_hub(name, revision or None)
     return folder, f"{name}@{folder.name}"
 
@@ -146,30 +152,37 @@ def inference() -> Iterator[None]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence progress bars, log lines and warnings of `transformers` and the hub; restore them after."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with quiet_hub():
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def quiet_hub() -> Iterator[None]:
+    """Silence progress bars and warnings of the hub alone, which takes no `transformers`."""
     from huggingface_hub.utils.tqdm import (
         are_progress_bars_disabled,
         disable_progress_bars,
         enable_progress_bars,
     )
-    from transformers.utils import logging
 
-    level, hub_bars, bars = (
-        logging.get_verbosity(),
-        are_progress_bars_disabled(),
-        logging.is_progress_bar_enabled(),
-    )
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    bars = not are_progress_bars_disabled()
     disable_progress_bars()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.set_verbosity(level)
         if bars:
-            logging.enable_progress_bar()
-        if not hub_bars:
             enable_progress_bars()
 
 
@@ -178,7 +191,7 @@ def _from_hub(model: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        with quiet():
+        with quiet_hub():
             patterns = ["config.json", "preprocessor_config.json", "*.safetensors"]
             folder = Path(snapshot_download(model, revision=revision, allow_patterns=patterns))
             if not list(folder.glob("*.safetensors")):

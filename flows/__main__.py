@@ -2,66 +2,27 @@
 
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.build_options import BUILD, FOLDER, SUMMARY, TRAIN, configuration_of
 from flows.corpora_commands import corpora_group
+from flows.cron import check_cron
+from flows.run_folders import find_run
 from flows.split_commands import split_group
 from flows.store_commands import store_group
 from flows.store_options import ONLY_WORK, WORK
+from store.catalogue import Store
 from store.errors import ConfigurationError, PhonanchorError
 
+if TYPE_CHECKING:
+    from flows.configuration import Configuration
+
 # Commands import what they run inside their functions: `store ls` must not wait for torch and Prefect, and
-# Prefect reads its settings when it is imported.
-
-F = TypeVar("F", bound=Callable[..., Any])
-FOLDER = click.Path(path_type=Path)
-
-
-def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """Return one decorator for several options, in their order."""
-
-    def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-BUILD = _options(
-    click.option("--source", help="Corpus whose labels train the models."),
-    click.option("--target", help="Corpus of the other language."),
-    click.option("--corpora", type=FOLDER, help="Folder that holds the corpus folders."),
-    click.option(
-        "--encoder", help="'logmel' (built in), a short name, a hub id or a folder of transformers."
-    ),
-    click.option("--aligner", help="embedded, mfa, textgrid or hand."),
-    click.option("--workers", type=click.IntRange(0), help="Worker processes; 0 runs in this process."),
-    click.option("--scheduler", help="Address of a running Dask scheduler."),
-    click.option("--rehash", is_flag=True, help="Read every audio file again."),
-    click.option("--retrain", is_flag=True, help="Train the aligners anew; replaces all alignments."),
-    click.option(
-        "--max-quarantined",
-        type=click.FloatRange(0, 100),
-        metavar="PERCENT",
-        help="End with exit code 3, and commit nothing, where more of a corpus is unusable (5).",
-    ),
-    click.option("--config", type=FOLDER, help="A TOML or YAML file with [build] and [experiment]."),
-    click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable."),
-    click.option("--work", type=FOLDER, help="Working folder (work)."),
-    click.option("--store", help="Folder or s3://bucket/prefix of the store (in the working folder)."),
-)
-SUMMARY = click.option("--summary", type=FOLDER, help="Write what the run did to a JSON file.")
-TRAIN = _options(
-    click.option("--preset", help="quick or paper."),
-    click.option("--mode", help="strict or paper."),
-    click.option("--anchor-labels", help="pseudo, oracle_val or none; several with commas."),
-    click.option("--seeds", type=click.IntRange(1), help="Number of seeds."),
-)
+# Prefect reads its settings when it is imported. What can be checked before that is, so that a misspelt name
+# is said at once.
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,18 +44,26 @@ def train_command(only: str | None, summary: Path | None, **options: Any) -> Non
     """Run the main job: ingest, align, extract, commit, verify, train, report."""
     if only == "features":  # the other half needs alignments whatever the features
         options["assignments"] = ("build.align=true", *options["assignments"])
-    configuration = _configuration(options)
+    configuration = configuration_of(options)
     if only == "features":
-        from flows.build_commands import build_features
-
-        build_features(configuration, summary)
+        _build(configuration, summary)
     elif only == "train":
-        from flows.train_commands import train_only
-
         if summary is not None:
             raise click.UsageError("--summary tells of a rebuild: leave --only train out")
+        Store.open(configuration.place)
+        from flows.train_commands import train_only
+
         train_only(configuration)
     else:
+        from flows import stages
+
+        stages.check(configuration)
+        from flows.build_commands import check_summary
+        from flows.frames import check_frames
+
+        check_frames(configuration)
+
+        check_summary(summary)
         from flows.train_commands import train_crosslingual
 
         train_crosslingual(configuration, summary)
@@ -109,9 +78,7 @@ def features_command(summary: Path | None, **options: Any) -> None:
 
     Without --corpus, it is the pair of the experiment, in the experiment's classes.
     """
-    from flows.build_commands import build_features
-
-    build_features(_configuration(options), summary)
+    _build(configuration_of(options), summary)
 
 
 @commands.command("report")
@@ -119,6 +86,7 @@ def features_command(summary: Path | None, **options: Any) -> None:
 @ONLY_WORK
 def report_command(run_id: str | None, work: Path) -> None:
     """Write the report of a run anew (the newest by default); its finished training runs are used again."""
+    find_run(work, run_id)
     from flows.train_commands import report_again
 
     report_again(work, run_id)
@@ -183,9 +151,14 @@ def show_command(**options: Any) -> None:
 @BUILD
 def schedule_command(cron: str, every: float | None, **options: Any) -> None:
     """Rebuild the features on a schedule until Ctrl-C."""
+    check_cron(cron)
+    configuration = configuration_of(options)
+    from flows import stages
+
+    stages.check(configuration)
     from flows.build_commands import serve_schedule
 
-    serve_schedule(_configuration(options), cron, every)
+    serve_schedule(configuration, cron, every)
 
 
 @commands.command("encoders")
@@ -219,36 +192,13 @@ def doctor_command(work: Path) -> None:
         click.echo(f"{'ok' if finding.fine else '!!'}  {finding.what:<16} {finding.found}")
 
 
-def _configuration(options: dict[str, Any]) -> Any:
-    """Return the configuration of a command's options; those left out leave the file's or default value."""
-    from flows.configuration import load
+def _build(configuration: "Configuration", summary: Path | None) -> None:
+    from flows import stages
 
-    given = {name: value for name, value in options.items() if value is not None and value is not False}
-    assignments = given.pop("assignments", ())
-    workers = given.pop("workers", None)
-    parallel = {} if workers is None else {"workers": workers}
-    if "seeds" in given:
-        given["seeds"] = list(range(given["seeds"]))
-    if "anchor_labels" in given:
-        given["anchor_labels"] = given["anchor_labels"].split(",")
-    build: dict[str, object] = {
-        key: given[key]
-        for key in ("encoder", "aligner", "scheduler", "rehash", "retrain", "max_quarantined")
-        if key in given
-    }
-    if given.get("names"):
-        build["names"] = list(given["names"])
-    experiment: dict[str, object] = {
-        key: given[key]
-        for key in ("source", "target", "preset", "mode", "anchor_labels", "seeds")
-        if key in given
-    }
-    return load(
-        given.get("config"),
-        top={key: given[key] for key in ("work", "store", "corpora") if key in given},
-        overrides={"build": {**build, **parallel}, "experiment": {**experiment, **parallel}},
-        assignments=assignments,
-    )
+    stages.check(configuration)
+    from flows.build_commands import build_features
+
+    build_features(configuration, summary)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,12 +1,16 @@
 """Decides which stored frames an experiment reads, and refuses frames that the build does not give."""
 
+from typing import TYPE_CHECKING
+
 from features.extractor import names
 from flows.configuration import Configuration
-from flows.extraction import Features
 from flows.stages import extractors_of
 from store.digests import short
 from store.errors import ConfigurationError, StoreError
 from training.experiment import Experiment
+
+if TYPE_CHECKING:
+    from flows.extraction import Features
 
 ENCODER = "encoder"
 """What ``experiment.frames`` calls the frames of the encoder, whichever it is."""
@@ -39,7 +43,7 @@ def check_frames(configuration: Configuration) -> None:
     )
 
 
-def check_stored_frames(experiment: Experiment, features: Features) -> None:
+def check_stored_frames(experiment: Experiment, features: "Features") -> None:
     """Raise `StoreError` where a snapshot lacks the frames of an experiment or the segments of them."""
     missing = [name for name in (experiment.frames, experiment.segments) if name not in features.specs]
     if missing:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from flows import run_folders
 from flows.configuration import Configuration
 from flows.extraction import Features
 from flows.frames import check_stored_frames, experiment_of
@@ -17,7 +18,6 @@ from flows.vowels import measured_vowels, normalised
 from store.atomic import folder_aside, unwritable, write_text
 from store.catalogue import Store
 from store.digests import short
-from store.errors import ConfigurationError
 from store.feature_store import FeatureStore
 from store.records import Skipped
 from store.tables import read_records, write_records
@@ -31,6 +31,7 @@ from training.run import Outcome, RunProgress, run_experiment
 from training.saved_runs import code_digest
 
 FORMANTS = "formants"
+find_run = run_folders.find_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,26 +104,6 @@ def described(folder: Path) -> RunFolder:
         rows=folder / "results.parquet",
         figures=folder / "figures",
         report=folder / "report.html",
-    )
-
-
-def find_run(work: Path, name: str | None) -> Path:
-    """Return the folder of a run by its id, or of the newest; raises `ConfigurationError` if none."""
-    runs = sorted(path for path in (work / "runs").glob("[!.]*") if (path / "configuration.json").is_file())
-    if not runs:
-        raise ConfigurationError(
-            f"a run in {work / 'runs'}",
-            "no run yet",
-            "run 'phonanchor train-crosslingual' first, or name --work",
-        )
-    if name is None:
-        return runs[-1]
-    found = [path for path in runs if path.name.startswith(name)]
-    if len(found) == 1:
-        return found[0]
-    known = ", ".join(path.name for path in runs[-5:])
-    raise ConfigurationError(
-        f"one run in {work / 'runs'}", f"{len(found)} called {name!r}; there are: {known}", "name one of them"
     )
 
 

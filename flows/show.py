@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
 from features.clip import Clip
-from features.extractor import build_extractors
 from flows import stages
 from flows.configuration import load
 from flows.store_options import opened
@@ -18,8 +18,9 @@ from store.errors import ConfigurationError, PhonanchorError, StoreError
 from store.feature_store import FeatureStore
 from store.records import Utterance
 from store.vocabulary import COMMON_RATE
-from training.reports.figures import Drawing
-from training.reports.shown import draw_corpus, draw_features
+
+if TYPE_CHECKING:
+    from training.reports.figures import Drawing
 
 STEP = 160 / COMMON_RATE
 """Seconds between the rows of log-mel and formants."""
@@ -63,10 +64,12 @@ def show(request: ShowRequest) -> None:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _utterance(store: FeatureStore, name: str, request: ShowRequest) -> Drawing:
+def _utterance(store: FeatureStore, name: str, request: ShowRequest) -> "Drawing":
     utterance = store.utterance(name)
     samples = _samples(utterance, request)
     alignment = store.alignment(name)
+    from training.reports.shown import draw_features  # Matplotlib takes seconds to load
+
     return draw_features(
         utterance,
         samples,
@@ -102,14 +105,18 @@ def _rows(
             "neither",
             "pass --corpora with the folder that holds the corpus folders",
         )
+    from features.extractor import build_extractors  # brings SciPy and Praat
+
     (extractor,) = build_extractors((feature,), encoder=None)
     (rows,) = extractor.extract_many([Clip(samples, COMMON_RATE, gender=utterance.gender)])
     return np.asarray(rows, dtype=np.float32)
 
 
-def _corpus(store: FeatureStore, name: str) -> Drawing:
+def _corpus(store: FeatureStore, name: str) -> "Drawing":
     mine = [item for item in store.utterances if item.corpus == name]
     if not mine:
         there = ", ".join(sorted({item.corpus for item in store.utterances})) or "none"
         raise StoreError(f"utterances of {name} in the snapshot", f"corpora: {there}", "name one of these")
+    from training.reports.shown import draw_corpus  # see _utterance
+
     return draw_corpus(name, mine)

@@ -4,11 +4,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.extractor import Extractor, build_extractors
 from flows.configuration import Configuration
 from flows.guards import check_quarantined
 from flows.progress import Report
@@ -28,6 +28,9 @@ from store.tombstones import Tombstones, read_tombstones
 from store.vocabulary import COMMON_RATE
 from training.anchors import check_common_vowels
 from training.experiment import Experiment
+
+if TYPE_CHECKING:
+    from features.contract import Extractor
 
 PARTS_OF_WORK = ("store", "cache", "cache/training", "cache/verified", "sample", "runs", "prefect")
 """The folders that a working folder may hold; each must be one that can be written."""
@@ -58,6 +61,17 @@ def corpus_folder(configuration: Configuration, corpus: Corpus, progress: Report
     sample = configuration.work / "sample"
     ensure_sample(sample, progress)
     return corpus.folder(sample)
+
+
+def check(configuration: Configuration) -> None:
+    """Raise for a corpus, folder, aligner, feature or encoder that is not there.
+
+    Commands call it before they import torch, matplotlib or Prefect: a misspelt name is said at once.
+    """
+    for name in configuration.corpus_names:
+        check_corpus(configuration, corpus_by_name(name, configuration.corpora))
+    check_aligners(configuration)
+    extractors_of(configuration)
 
 
 def check_corpus(configuration: Configuration, corpus: Corpus) -> None:
@@ -98,8 +112,12 @@ def check_writable(work: Path) -> None:
         ) from error
 
 
-def extractors_of(configuration: Configuration, names: Sequence[str] | None = None) -> tuple[Extractor, ...]:
-    """Return the extractors of ``names``, by default those of the build; nothing heavy is loaded."""
+def extractors_of(
+    configuration: Configuration, names: Sequence[str] | None = None
+) -> "tuple[Extractor, ...]":
+    """Return the extractors of ``names``, by default those of the build; no weights are loaded."""
+    from features.extractor import build_extractors  # brings SciPy and Praat, which not every command needs
+
     build = configuration.build
     return build_extractors(
         build.features if names is None else names,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from features.extractor import Extractor
+from features.contract import Extractor
 from pipeline.items import WorkItem
 from pipeline.work import Job
 from store.catalogue import Store, StoreWriter

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from features.clip import Clip
-from features.extractor import Extractor
+from features.contract import Extractor
 from pipeline.audio import NativeAudio, content_hash, read_native, to_mono
 from pipeline.items import Recording, Task, WorkItem
 from store.catalogue import read_placed, write_item

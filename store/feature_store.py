@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import pyarrow as pa
 import zarr
 from numpy.typing import NDArray
@@ -18,7 +17,6 @@ from store.errors import StoreError
 from store.joined import Joined, Licence, join
 from store.labels import Labels
 from store.layout import index_path
-from store.lazy import stored_array, whole_array
 from store.objects import ObjectPath
 from store.readers import hold
 from store.records import Alignment, FeatureSpec, Skipped, Utterance
@@ -26,6 +24,9 @@ from store.shards import ShardFiles
 from store.specs import choose, in_order, load_spec
 from store.splits import Split
 from store.tables import read_records, read_table
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 Key = tuple[str, str]
 
@@ -235,7 +236,7 @@ class FeatureStore:
         for blocks, rows in by_corpus.values():
             blocks.for_each(rows, _layer(chosen, layer), use)
 
-    def array(self, spec: FeatureSpec | str, corpus: str) -> da.Array:
+    def array(self, spec: FeatureSpec | str, corpus: str) -> "da.Array":
         """Return the array of a corpus up to the snapshot's last row, lazily, in whole shards, (rows, *dims).
 
         Rows outside the index are no data.
@@ -245,12 +246,14 @@ class FeatureStore:
         StoreError
             If the snapshot has no such rows.
         """
+        from store.lazy import stored_array  # dask takes a second to load, and few readers need it
+
         chosen = self._spec(spec)
         return stored_array(
             self, chosen, corpus, self._known(chosen, corpus).array, self._end(chosen, corpus)
         )
 
-    def whole(self, spec: FeatureSpec | str, corpus: str, *, layer: int | None = None) -> da.Array:
+    def whole(self, spec: FeatureSpec | str, corpus: str, *, layer: int | None = None) -> "da.Array":
         """Return the rows of every utterance of a corpus, lazily, one behind the other as `index` lists them.
 
         The shape is (rows, *dims), or (rows, dim) of one layer; there is no gap, so that the lengths of the
@@ -261,6 +264,8 @@ class FeatureStore:
         StoreError
             If the snapshot has no such rows or layer.
         """
+        from store.lazy import whole_array  # see array
+
         chosen = self._spec(spec)
         self._known(chosen, corpus)  # whose places are checked
         return whole_array(self, chosen, corpus, _layer(chosen, layer))

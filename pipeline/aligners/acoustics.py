@@ -4,7 +4,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import rfft
 
 from store.vocabulary import COMMON_RATE
 
@@ -24,6 +23,8 @@ def frame_count(n_samples: int, hop: int = HOP) -> int:
 
 def cepstra(samples: Array, hop: int = HOP) -> Array:
     """Return the MFCC (frames, 13) of mono samples in [-1, 1] at 16 kHz; c0 carries the energy."""
+    from scipy.fft import rfft  # slow to load, and needed where something is aligned
+
     spectra = rfft(_frames(samples, hop), _FFT, axis=1, overwrite_x=True)
     bands = np.log(np.maximum((spectra.real**2 + spectra.imag**2) @ _mel_filters(), _FLOOR))
     return np.asarray(bands @ _cosines(), dtype=np.float32)

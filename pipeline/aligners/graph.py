@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.aligners.compiled import viterbi
 from store.vocabulary import SILENCE
 
 STATES = 3
@@ -81,6 +80,8 @@ def best_path(
 
     ``log_likelihood`` (frames, P) is already scaled; ``log_stay`` and ``log_leave`` (P,) are the transitions.
     """
+    from pipeline.aligners.compiled import viterbi  # numba takes half a second to load
+
     if len(log_likelihood) < graph.shortest or not len(graph.last_slots):
         return None
     emission = np.take(log_likelihood, graph.pdf, axis=1)

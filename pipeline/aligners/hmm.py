@@ -7,8 +7,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.aligners.compiled import peaks
-
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
@@ -39,6 +37,8 @@ class Mixtures:
         The result is (frames, P). Standing for the sum over the mixture it needs no exponentials and makes no
         difference, neither in training nor in the last alignment (EMO-DB: 0.02 ms in the median).
         """
+        from pipeline.aligners.compiled import peaks  # numba takes half a second to load
+
         if states is None:
             return np.asarray(peaks(self.joint(features), self.first), dtype=np.float32)
         sizes = np.diff(self.first)[states]
