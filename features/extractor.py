@@ -82,7 +82,7 @@ def _known(asked: str) -> tuple[str, str]:
     written = (*valid, *(f"{kind}:{each}" for kind in OPERATIONS for each in valid[: len(base_names())]))
     near = get_close_matches(asked, written, n=1, cutoff=0.0)
     raise ConfigurationError(
-        f"an extractor of {', '.join(sorted(valid))}, or OPERATION:NAME with one of {', '.join(OPERATIONS)}",
+        "an extractor, or OPERATION:NAME",
         repr(asked),
-        f"write {near[0]!r}",
+        f"did you mean {near[0]!r}? 'phonanchor extractors' lists them",
     )

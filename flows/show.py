@@ -57,17 +57,22 @@ def show(request: ShowRequest) -> None:
     whole = opened(request.work)
     store = FeatureStore(whole, whole.resolve(request.snapshot), checked=True)
     name = request.utterance or request.corpus or ""
-    drawing = _utterance(store, name, request) if request.utterance else _corpus(store, name)
+    lines: tuple[str, ...] = ()
+    if request.utterance is None:
+        drawing = _corpus(store, name)
+    else:
+        utterance = store.utterance(name)
+        samples = _samples(utterance, request)
+        drawing = _utterance(store, utterance, samples)
+        lines = () if samples is not None else (f"without the waveform: {_where(utterance)} to see it",)
     path = request.to or request.work / "shown" / f"{name.replace('/', '_')}.svg"
     write_text(path, drawing.svg)
-    for line in (drawing.caption, f"picture {path}"):
+    for line in (drawing.caption, *lines, f"picture {path}"):
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _utterance(store: FeatureStore, name: str, request: ShowRequest) -> "Drawing":
-    utterance = store.utterance(name)
-    samples = _samples(utterance, request)
-    alignment = store.alignment(name)
+def _utterance(store: FeatureStore, utterance: Utterance, samples: NDArray[np.float32] | None) -> "Drawing":
+    alignment = store.alignment(utterance.id)
     from training.reports.shown import draw_features  # Matplotlib takes seconds to load
 
     return draw_features(
@@ -81,16 +86,27 @@ def _utterance(store: FeatureStore, name: str, request: ShowRequest) -> "Drawing
 
 
 def _samples(utterance: Utterance, request: ShowRequest) -> NDArray[np.float32] | None:
-    """Return the recording, None where its corpus is not at hand: the store holds no audio."""
+    """Return the recording, None where its corpus is not named or not at hand: the store holds no audio."""
     places = {"work": request.work, "corpora": request.corpora}
     configuration = load(top={key: place for key, place in places.items() if place is not None})
     try:
         root = stages.corpus_folder(configuration, corpus_by_name(utterance.corpus, request.corpora))
-        return stages.loader(root)(utterance)
     except PhonanchorError:
         if request.corpora is not None:
             raise
         return None
+    if (root / utterance.path).is_file():
+        return stages.loader(root)(utterance)
+    if request.corpora is not None:
+        raise ConfigurationError(
+            f"the recording of {utterance.id}", f"no file {root / utterance.path}", _where(utterance)
+        )
+    return None
+
+
+def _where(utterance: Utterance) -> str:
+    """Return in words which option names the recording: the store knows its path below the corpora only."""
+    return f"pass --corpora DIR, where DIR/{utterance.corpus}/{utterance.path} is the recording"
 
 
 def _rows(
@@ -103,7 +119,7 @@ def _rows(
         raise StoreError(
             f"{feature} of {utterance.id} in the snapshot, or the recording itself",
             "neither",
-            "pass --corpora with the folder that holds the corpus folders",
+            _where(utterance),
         )
     from features.extractor import build_extractors  # brings SciPy and Praat
 

@@ -120,9 +120,11 @@ def corpus_by_name(name: str, corpora: Path | None = None) -> Corpus:
     if corpora is not None and _FOLDER_NAME.fullmatch(name) and os.path.isfile(corpora / name / TABLE):
         return manifest_corpus(name)
     near = difflib.get_close_matches(name.lower(), by_name, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else "write an adapter in pipeline/corpora and register it"
+    hint = f"did you mean {near[0]}? " if near else ""
     raise ConfigurationError(
-        f"a corpus of {', '.join(by_name)}, or a folder with a {TABLE}", ascii(name), hint
+        f"a known corpus, or one of your own in --corpora DIR (a folder of that name with a {TABLE})",
+        ascii(name),
+        f"{hint}'phonanchor corpora' lists the known ones",
     )
 
 

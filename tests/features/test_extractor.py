@@ -95,7 +95,7 @@ def test_an_alias_is_the_same_extractor():
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(asked, near):
-    with pytest.raises(ConfigurationError, match=f"write '{near}"):
+    with pytest.raises(ConfigurationError, match=f"did you mean '{near}'"):
         build_extractors([asked], encoder=None)
 
 

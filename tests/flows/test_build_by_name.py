@@ -45,7 +45,7 @@ def test_a_build_aligns_only_where_it_is_needed_or_asked_for(part, phonanchor, t
 
 
 @pytest.mark.parametrize(
-    ("names", "said"), [(("sample-en", "sample-en"), "each corpus once"), (("nowhere",), "a corpus of")]
+    ("names", "said"), [(("sample-en", "sample-en"), "each corpus once"), (("nowhere",), "a known corpus")]
 )
 def test_names_that_do_not_serve_are_one_line(part, phonanchor, names, said):
     code, _, err = build(phonanchor, part("sample-en").parent, *names)

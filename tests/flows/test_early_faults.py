@@ -30,7 +30,7 @@ def run(*arguments, cwd):
         (("features", "--corpus", "emodbb"), "did you mean emodb?"),
         (("features", "--corpus", "emodb"), "--corpora DIR"),
         (("features", "--corpus", "emodb", "--corpora", "none"), "no folder none/emodb"),
-        (("features", "--set", "features=logmel8"), "write 'logmel80'"),
+        (("features", "--set", "features=logmel8"), "did you mean 'logmel80'?"),
         (("train-crosslingual", "--source", "ravdes", "--target", "emodb"), "did you mean ravdess?"),
         (("train-crosslingual", "--set", "epoch=3"), "did you mean 'epochs'?"),
         (("train-crosslingual", "--encoder", "whisper-bas"), "did you mean whisper-base?"),

@@ -54,6 +54,32 @@ def test_an_utterance_and_its_corpus_are_drawn(pair, phonanchor, tmp_path):
         assert said in err
 
 
+def test_what_to_pass_for_the_sound_is_said(pair, phonanchor, tmp_path):
+    """The corpus is no part of the sample, so that nothing finds its recordings by itself."""
+    (pair / "sample-en" / "wav").rename(pair / "own")
+    first, *others = sorted((pair / "own").glob("*.wav"))
+    for path in others:
+        path.unlink()
+    table = f"path,speaker,language,emotion\n{first.name},ann,en,anger\n"
+    (pair / "own" / "manifest.csv").write_text(table)
+    settings = ("--corpora", pair, "--workers", "0", "--set", "features=logmel80,formants")
+    assert phonanchor("features", "--corpus", "own", *settings)[0] == 0
+    name = f"own/{first.stem}"
+
+    code, out, err = phonanchor("show", name)
+    assert code == 0, err
+    assert f"without the waveform: pass --corpora DIR, where DIR/own/{first.name} is the recording" in out
+
+    code, out, _ = phonanchor("show", name, "--corpora", pair)
+    assert code == 0
+    assert "waveform" not in out
+
+    first.unlink()
+    code, _, err = phonanchor("show", name, "--corpora", pair)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"where DIR/own/{first.name} is the recording" in err
+
+
 def test_the_sound_of_a_corpus_with_a_manifest_is_found(tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
