@@ -1,4 +1,4 @@
-"""What the commands that build features do: look for faults, give Prefect its home, run the flow, report."""
+"""What the commands that build features do: look for faults, start Prefect, run the flow, report."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,9 +22,11 @@ def build_features(configuration: Configuration, summary: Path | None = None) ->
     """Run the flow "rebuild-features", say what was done, and write that to ``summary`` as JSON."""
     check_summary(summary)
     prepare(configuration)
-    from flows.rebuild import rebuild_features  # Prefect reads its environment on import: after prepare
+    with prefect_home.server(configuration.work) as answering:
+        from flows.rebuild import rebuild_features  # Prefect reads its environment on import
 
-    say_summary(rebuild_features(configuration.model_dump(mode="json")).summary, summary)
+        answering()
+        say_summary(rebuild_features(configuration.model_dump(mode="json")).summary, summary)
 
 
 def serve_schedule(configuration: Configuration, cron: str, every: float | None) -> None:
@@ -32,24 +34,23 @@ def serve_schedule(configuration: Configuration, cron: str, every: float | None)
     check_cron(cron)
     prepare(configuration)
     placed = resolved(configuration)
-    with prefect_home.server(configuration.work) as address:
+    with prefect_home.server(configuration.work) as answering:
         from flows.deployments import schedule_of, serve  # see build_features
 
         schedule = schedule_of(cron, every)
         when = f"every {every:g} s" if every is not None else f"at '{cron}' (UTC)"
-        say(f"rebuild-features runs {when}; server {address}; Ctrl-C stops it")
+        say(f"rebuild-features runs {when}; server {answering()}; Ctrl-C stops it")
         serve(placed, schedule)
 
 
 def prepare(configuration: Configuration) -> None:
-    """Find every fault that can be found at once, before anything starts, and give Prefect its home."""
+    """Find every fault that can be found at once, before anything starts."""
     for name in configuration.corpus_names:
         stages.check_corpus(configuration, corpus_by_name(name, configuration.corpora))
     stages.check_aligners(configuration)
     stages.extractors_of(configuration)
     stages.check_writable(configuration.work)
     stages.check_store(configuration)
-    prefect_home.prepare(configuration.work)
 
 
 def resolved(configuration: Configuration) -> Configuration:

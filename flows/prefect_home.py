@@ -1,18 +1,20 @@
-"""Gives Prefect a private home in the working folder, its own server for schedules, and silence."""
+"""Gives Prefect a private home in the working folder, a server that lasts as long as the command, and silence."""
 
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from shutil import which
 from time import monotonic, sleep
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from store.atomic import unwritable
 from store.errors import ConfigurationError
-from store.settings import default_variable, environment, variable
+from store.settings import default_variable, environment, temporary_variable, variable
 
 HOST = "127.0.0.1"
 START_SECONDS = 120
@@ -31,8 +33,7 @@ QUIET = {
 def prepare(work: Path) -> None:
     """Set up the environment that Prefect reads when it is imported; call before the first import of it.
 
-    Whatever the user has set stays. With ``PREFECT_API_URL`` that server is used; otherwise Prefect starts a
-    temporary one with its database in ``work/prefect``. Raises `StoreError` where that cannot be made.
+    Whatever the user has set stays. Raises `StoreError` where ``work/prefect`` cannot be made.
     """
     home = (work / "prefect").resolve()
     try:
@@ -43,57 +44,51 @@ def prepare(work: Path) -> None:
     for name, value in QUIET.items():
         default_variable(name, value)
     if variable("PREFECT_API_URL") is None:
-        default_variable("PREFECT_SERVER_EPHEMERAL_ENABLED", "true")
-        default_variable("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", str(START_SECONDS))
         default_variable("PREFECT_LOGGING_TO_API_ENABLED", "false")
 
 
 @contextmanager
-def server(work: Path) -> Iterator[str]:
-    """Yield the address of a server that fires schedules: the user's, or an own one for the block.
+def server(work: Path) -> Iterator[Callable[[], str]]:
+    """Yield what waits for a server and returns its address: the user's, or a temporary one for the block.
+
+    The temporary one, with its database in ``work/prefect``, starts while the block goes on: imports of
+    Prefect and what the flows need take as long, and may begin before it answers.
 
     Raises
     ------
     ConfigurationError
-        If the own server does not start, or the user's does not answer.
+        When waited for: if the own server does not start, or the user's does not answer.
     """
     prepare(work)
     address = variable("PREFECT_API_URL")
     if address is not None:
-        if not _healthy(address):
-            raise ConfigurationError(
-                f"a Prefect server at PREFECT_API_URL={address}",
-                "no answer",
-                "start it, or unset PREFECT_API_URL",
-            )
-        yield address
+        yield partial(_answering, address)
         return
     port = _free_port()
     address = f"http://{HOST}:{port}/api"
     process = _start(port)
     try:
-        _wait(process, address)
-        default_variable("PREFECT_API_URL", address)
-        yield address
+        with temporary_variable("PREFECT_API_URL", address):
+            yield partial(_wait, process, address)
     finally:
         _stop(process)
 
 
+def _answering(address: str) -> str:
+    if not _healthy(address):
+        raise ConfigurationError(
+            f"a Prefect server at PREFECT_API_URL={address}",
+            "no answer",
+            "start it, or unset PREFECT_API_URL",
+        )
+    return address
+
+
 def _start(port: int) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-m",
-        "prefect",
-        "server",
-        "start",
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-        "--no-ui",
-    ]
+    outlived = ["setpriv", "--pdeathsig", "TERM"] if which("setpriv") else []  # ends if we are killed
+    command = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port), "--no-ui"]
     return subprocess.Popen(
-        command,
+        [*outlived, sys.executable, *command],
         env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -102,7 +97,7 @@ def _start(port: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _wait(process: subprocess.Popen[bytes], address: str) -> None:
+def _wait(process: subprocess.Popen[bytes], address: str) -> str:
     began = monotonic()
     while not _healthy(address):
         if process.poll() is not None or monotonic() - began > START_SECONDS:
@@ -113,6 +108,7 @@ def _wait(process: subprocess.Popen[bytes], address: str) -> None:
                 "look at 'prefect server start', or set PREFECT_API_URL to a running one",
             )
         sleep(0.2)
+    return address
 
 
 def _healthy(address: str) -> bool:

@@ -19,11 +19,11 @@ def train_crosslingual(configuration: Configuration, summary: Path | None = None
     check_summary(summary)
     check_frames(configuration)
     prepare(configuration)
-    from flows.train import (
-        train_crosslingual as flow,
-    )  # Prefect reads its environment on import: after prepare
+    with prefect_home.server(configuration.work) as answering:
+        from flows.train import train_crosslingual as flow  # Prefect reads its environment on import
 
-    run = flow(configuration.model_dump(mode="json"))
+        answering()
+        run = flow(configuration.model_dump(mode="json"))
     if run.summary is not None:
         say_summary(run.summary, summary)
     say_run(run.folder)
@@ -32,11 +32,13 @@ def train_crosslingual(configuration: Configuration, summary: Path | None = None
 def train_only(configuration: Configuration) -> None:
     """Train on the newest snapshot as it is."""
     Store.open(configuration.place)
-    prefect_home.prepare(configuration.work)
-    from flows.train import train_on_snapshot  # see train_crosslingual
-
     stages.check_writable(configuration.work)
-    say_run(train_on_snapshot(configuration.model_dump(mode="json")).folder)
+    with prefect_home.server(configuration.work) as answering:
+        from flows.train import train_on_snapshot  # see train_crosslingual
+
+        answering()
+        run = train_on_snapshot(configuration.model_dump(mode="json"))
+    say_run(run.folder)
 
 
 def report_again(work: Path, run_id: str | None) -> None:

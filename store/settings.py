@@ -1,6 +1,8 @@
 """The one place that reads the environment."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _OBJECT_STORE = {
     "access_key_id": ("AWS_ACCESS_KEY_ID",),
@@ -20,6 +22,16 @@ def variable(name: str, default: str | None = None) -> str | None:
 def default_variable(name: str, value: str) -> None:
     """Set an environment variable for this process and its children unless the user has set it."""
     os.environ.setdefault(name, value)
+
+
+@contextmanager
+def temporary_variable(name: str, value: str) -> Iterator[None]:
+    """Set an unset environment variable, for this process and its children, for the block."""
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 def environment() -> dict[str, str]:

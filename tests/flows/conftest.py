@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flows import prefect_home
 from flows.__main__ import main
 from pipeline.synthesis import ensure_sample
 
@@ -20,13 +21,12 @@ def sample(tmp_path_factory):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def prefect_home(tmp_path_factory):
-    """One home, so that Prefect's temporary server starts once for all tests of this process."""
-    home = tmp_path_factory.mktemp("home") / "prefect"
+def prefect_server(tmp_path_factory):
+    """The address of one temporary server for all tests of this process, as `PREFECT_API_URL` would name it."""
     before = dict(os.environ)
-    os.environ["PREFECT_HOME"] = str(home)
     os.environ["HF_HUB_OFFLINE"] = "1"
-    yield home
+    with prefect_home.server(tmp_path_factory.mktemp("home")) as answering:
+        yield answering()
     os.environ.clear()
     os.environ.update(before)
 
