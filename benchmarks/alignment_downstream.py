@@ -37,6 +37,7 @@ epochs = {epochs}
 patience = {epochs}
 warm_up = {warm_up}
 seeds = {seeds}
+frame_stride = {frame_stride}
 """
 
 
@@ -117,8 +118,9 @@ def main() -> None:
     corpora = Path(sys.argv[1]).resolve()
     given = dict(enumerate(sys.argv[2:]))
     epochs, seeds = int(given.get(1, 12)), int(given.get(2, 3))
+    encoder = given.get(0, "logmel")
     values = {
-        "encoder": given.get(0, "logmel"), "epochs": epochs, "warm_up": epochs // 3,
+        "encoder": encoder, "frame_stride": 4 if encoder == "logmel" else 2, "epochs": epochs, "warm_up": epochs // 3,
         "seeds": list(range(seeds)),
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
