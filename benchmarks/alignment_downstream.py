@@ -120,9 +120,12 @@ def main() -> None:
     epochs, seeds = int(given.get(1, 12)), int(given.get(2, 3))
     encoder = given.get(0, "logmel")
     values = {
-        "encoder": encoder, "frame_stride": 4 if encoder == "logmel" else 2, "epochs": epochs, "warm_up": epochs // 3,
+        "encoder": encoder,
+        "frame_stride": 4 if encoder == "logmel" else 2,  # 40 ms, of 10 ms or 20 ms
+        "epochs": epochs,
+        "warm_up": epochs // 3,
         "seeds": list(range(seeds)),
-    }  # fmt: skip
+    }
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         uar, rows = {}, {}

@@ -1,4 +1,4 @@
-"""Gives Prefect a private home in the working folder, a server that lasts as long as the command, and silence."""
+"""Gives Prefect a private home in the working folder, a server as long as the command runs, and silence."""
 
 import socket
 import subprocess

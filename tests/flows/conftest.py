@@ -22,7 +22,7 @@ def sample(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def prefect_server(tmp_path_factory):
-    """The address of one temporary server for all tests of this process, as `PREFECT_API_URL` would name it."""
+    """The address of one temporary server for all tests of this process, which `PREFECT_API_URL` names."""
     before = dict(os.environ)
     os.environ["HF_HUB_OFFLINE"] = "1"
     with prefect_home.server(tmp_path_factory.mktemp("home")) as answering:
