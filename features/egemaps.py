@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.clip import Clip, checked_samples
-from store.errors import ConfigurationError
+from store.errors import ConfigurationError, install
 from store.records import FeatureSpec, FrameLaw
 from store.vocabulary import COMMON_RATE
 
@@ -26,7 +26,7 @@ def installed_version() -> str:
         raise ConfigurationError(
             f"the package {PACKAGE} for the feature 'egemaps88'",
             "it is not installed",
-            "pip install 'phonanchor[opensmile]' if its licence (research only) suits you, or take "
+            f"{install('opensmile')}, if its licence (research only) suits you, or take "
             "'functionals88', which needs nothing",
         ) from error
 

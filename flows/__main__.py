@@ -41,7 +41,10 @@ commands.add_command(split_group)
 @click.option("--only", type=click.Choice(["features", "train"]), help="Run one half of the job.")
 @SUMMARY
 def train_command(only: str | None, summary: Path | None, **options: Any) -> None:
-    """Run the main job: ingest, align, extract, commit, verify, train, report."""
+    """Run the main job, from audio to the result table.
+
+    Ingest, align, extract, commit, verify, train, report.
+    """
     if only == "features":  # the other half needs alignments whatever the features
         options["assignments"] = ("build.align=true", *options["assignments"])
     configuration = configuration_of(options)
@@ -85,7 +88,10 @@ def features_command(summary: Path | None, **options: Any) -> None:
 @click.argument("run_id", required=False)
 @ONLY_WORK
 def report_command(run_id: str | None, work: Path) -> None:
-    """Write the report of a run anew (the newest by default); its finished training runs are used again."""
+    """Write the report of a run anew, by default the newest.
+
+    Nothing is trained: the tables of the run are read again.
+    """
     find_run(work, run_id)
     from flows.train_commands import report_again
 
@@ -114,7 +120,7 @@ def report_command(run_id: str | None, work: Path) -> None:
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable.")
 @click.option("--work", type=FOLDER, help="Working folder (work).")
 def align_command(**options: Any) -> None:
-    """Align one corpus and keep, or export, the phones with their times."""
+    """Align one corpus: keep or export phones with times."""
     from flows.alignment import AlignRequest, run_align
 
     run_align(AlignRequest(**options))
@@ -124,7 +130,10 @@ def align_command(**options: Any) -> None:
 @click.argument("language")
 @click.argument("other", required=False)
 def phones_command(language: str, other: str | None) -> None:
-    """Show which shared vowel each vowel of LANGUAGE is, and what it shares with OTHER."""
+    """Show the vowels of a language, or what two share.
+
+    Which shared vowel each vowel of LANGUAGE is, and what it has in common with OTHER.
+    """
     from flows.phone_tables import phone_lines
 
     for line in phone_lines(language, other):
@@ -139,7 +148,10 @@ def phones_command(language: str, other: str | None) -> None:
 @click.option("--to", type=FOLDER, help="The SVG file to write.")
 @WORK
 def show_command(**options: Any) -> None:
-    """Draw sound, log-mel, formants and phones of UTTERANCE (CORPUS/STEM), or a whole --corpus."""
+    """Draw an utterance or a corpus of the store.
+
+    Sound, log-mel, formants and phones of UTTERANCE (CORPUS/STEM), or a whole --corpus.
+    """
     from flows.show import ShowRequest, show
 
     show(ShowRequest(**options))
@@ -165,7 +177,10 @@ def schedule_command(cron: str, every: float | None, **options: Any) -> None:
 @click.option("--mirror", type=FOLDER, help="Folder of models; PHONANCHOR_MODELS by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def encoders_command(mirror: Path | None, as_json: bool) -> None:
-    """List the speech encoders that have a short name; others go by hub id or folder."""
+    """List the speech encoders that have a short name.
+
+    Others go by hub id or folder.
+    """
     from flows.encoder_list import encoder_lines
 
     for line in encoder_lines(mirror, as_json=as_json):
@@ -175,7 +190,10 @@ def encoders_command(mirror: Path | None, as_json: bool) -> None:
 @commands.command("extractors")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def extractors_command(as_json: bool) -> None:
-    """List the features that can be asked for: shape, rate, what they depend on and their source."""
+    """List the features that can be asked for.
+
+    With shape, rate, what they depend on and their source.
+    """
     from flows.extractor_list import extractor_lines
 
     for line in extractor_lines(as_json=as_json):
@@ -189,7 +207,7 @@ def doctor_command(work: Path) -> None:
     from flows.doctor import examine
 
     for finding in examine(work):
-        click.echo(f"{'ok' if finding.fine else '!!'}  {finding.what:<16} {finding.found}")
+        click.echo(finding)
 
 
 def _build(configuration: "Configuration", summary: Path | None) -> None:

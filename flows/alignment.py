@@ -165,17 +165,24 @@ def _check_options(request: AlignRequest, aligner: str) -> None:
             )
 
 
+def _exported(alignments: Sequence[Alignment], path: Path) -> str:
+    """Return what the table holds: the pauses have rows too, and are no phones."""
+    phones = sum(len(row.phones) for row in alignments)
+    pauses = sum(len(row.intervals) for row in alignments) - phones
+    return f"{phones} phones and {pauses} pauses, a row each, in {path}"
+
+
 def _say(request: AlignRequest, aligned: AlignedCorpus, identifier: str, quarantined: int) -> None:
     console = Console()
     if request.export is not None:
         table = export_table(aligned.alignments)
         write_table(request.export, table)
-        console.print(f"{table.num_rows} phones in {request.export}", markup=False, soft_wrap=True)
+        console.print(_exported(aligned.alignments, request.export), markup=False, soft_wrap=True)
     if request.report is not None:
         console.print(f"report {request.report}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{request.corpus}: {len(aligned.alignments)} aligned ({aligned.computed} now), "
-        f"{len(aligned.unaligned)} not aligned, {quarantined} in quarantine; alignments {short(identifier)}",
+        f"{len(aligned.unaligned)} not aligned, {quarantined} quarantined; alignments {short(identifier)}",
         markup=False,
         highlight=False,
         soft_wrap=True,

@@ -40,7 +40,7 @@ BUILD = _options(
         "--max-quarantined",
         type=click.FloatRange(0, 100),
         metavar="PERCENT",
-        help="End with exit code 3, and commit nothing, where more of a corpus is unusable (5).",
+        help="Most recordings of a corpus that may be unusable (5); more end with code 3 and no commit.",
     ),
     click.option("--config", type=FOLDER, help="A TOML or YAML file with [build] and [experiment]."),
     click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable."),

@@ -12,7 +12,10 @@ from flows.store_options import WORK, LocalPath, opened
 @click.option("--snapshot", help="Tag or id; the newest by default.")
 @WORK
 def html_command(file: Path | None, snapshot: str | None, work: Path) -> None:
-    """Write one page, FILE or catalogue.html in the working folder, that shows what a snapshot holds."""
+    """Write one page that shows what a snapshot holds.
+
+    It is FILE, by default catalogue.html in the working folder.
+    """
     from store.feature_store import FeatureStore
     from store.pages.catalogue import write_catalogue
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.store_options import JSON, WORK, print_json
+from flows.store_options import JSON, ONLY_WORK, print_json
 from store.errors import CorpusDiffersError
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ MOST_LINES = 20
 @JSON
 @click.pass_context
 def corpora_group(context: click.Context, as_json: bool) -> None:
-    """List the corpora that can be read, with counts, licence, source and layout; or check one."""
+    """List the corpora that can be read, or check one.
+
+    The list gives counts, licence, source and layout.
+    """
     if context.invoked_subcommand is not None:
         return
     rows = _listed()
@@ -45,12 +48,13 @@ def corpora_group(context: click.Context, as_json: bool) -> None:
 @click.argument("path", type=FOLDER)
 @JSON
 @click.option("--rehash", is_flag=True, help="Read every audio file again.")
-@WORK
+@ONLY_WORK
 def check_command(name: str, path: Path, as_json: bool, rehash: bool, work: Path) -> None:
-    """Report what is missing, surplus, twice or unusable in PATH against the published counts of NAME.
+    """Compare a corpus folder with what is published of it.
 
-    PATH is the folder of the corpus, or the one that holds it. Exit code 0: as published (known faults
-    aside); 1: it differs; 2: it cannot be checked.
+    Reported is what is missing, surplus, twice or unusable in PATH against the counts of NAME. PATH is the
+    folder of the corpus, or the one that holds it. Exit code 0: as published (known faults aside); 1: it
+    differs; 2: it cannot be checked.
     """
     from pipeline.corpora.published import published
     from pipeline.corpus_check import check

@@ -24,7 +24,7 @@ from store.export_log import FORMATS, Export, Format, listed
 def export_command(
     kind: Format, folder: Path, snapshot: str | None, work: Path, as_json: bool, **wanted: Any
 ) -> None:
-    """Copy a snapshot to a new FOLDER as FORMAT: parquet, lhotse or webdataset."""
+    """Copy a snapshot to a new FOLDER as parquet, lhotse or webdataset."""
     from store.exports.selection import Wanted
     from store.exports.writing import export
     from store.feature_store import FeatureStore

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from features.extractor import Extractor
@@ -81,7 +82,7 @@ def extract(
         workers=configuration.build.workers,
         scheduler=configuration.build.scheduler,
         progress=_building(progress),
-        announce=print,
+        announce=print if configuration.build.scheduler or find_spec("bokeh") else None,
         planned=partial(_planned, store.path, progress),
         accept=partial(check_quarantined, ingested, configuration.build.max_quarantined),
     )

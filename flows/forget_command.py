@@ -54,7 +54,10 @@ def forget_command(
     work: Path,
     as_json: bool,
 ) -> None:
-    """Take speakers or utterances out of every snapshot, for good, and keep them out of later builds."""
+    """Take speakers or utterances out of every snapshot, for good.
+
+    They are kept out of later builds too.
+    """
     if revoked is not None and (speakers or utterances or dry_run):
         raise ConfigurationError(
             "--revoke alone", "it with --speaker, --utterance or --dry-run", "run one command after the other"

@@ -63,7 +63,7 @@ def check_quarantined(
 ) -> None:
     """Refuse to go on where more than ``percent`` of the recordings of a corpus cannot be used.
 
-    Counted are files that ingest put in quarantine and, of a finished build, recordings with rows that could
+    Quarantined are files that ingest could not use and, of a finished build, recordings with rows that could
     not be computed; recordings left out on purpose or without an alignment are not.
 
     Raises
@@ -77,7 +77,7 @@ def check_quarantined(
         count = len(corpus.utterances) + len(corpus.quarantined)
         if len(found) > percent / 100 * count:
             raise TooManyQuarantinedError(
-                f"at most {percent:g} % of the recordings of {name} in quarantine",
+                f"at most {percent:g} % of the recordings of {name} quarantined",
                 f"{len(found)} of {count}, {_most_frequent(found.values())}",
                 "mend the files, or allow more with --max-quarantined; nothing was committed",
             )

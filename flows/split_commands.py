@@ -20,7 +20,10 @@ FILE = click.argument("file", type=LocalPath())
 
 @click.group("split")
 def split_group() -> None:
-    """Make, show and check split files: which utterance is in which part of which fold."""
+    """Make, show and check split files.
+
+    They say which utterance is in which part of which fold.
+    """
 
 
 @split_group.command("make")
@@ -39,7 +42,10 @@ def split_group() -> None:
 def make_command(
     file: Path, snapshot: str | None, *, work: Path, corpus: str, name: str | None, official: bool, **how: Any
 ) -> None:
-    """Write FILE: speaker-disjoint folds over one corpus of a snapshot, each speaker tested once."""
+    """Write FILE: speaker-disjoint folds over one corpus of a snapshot.
+
+    Each speaker is tested once.
+    """
     if official and (how["folds"] or how["validation"]):
         raise ConfigurationError(
             "either --official or --folds and --validation", "both", "leave one of them out"
@@ -77,8 +83,9 @@ def show_command(file: Path, as_json: bool) -> None:
 @WORK
 @JSON
 def check_command(file: Path, snapshot: str | None, shared_speakers: bool, work: Path, as_json: bool) -> None:
-    """Say what of FILE a snapshot lacks, and which speakers, recordings and texts its parts share.
+    """Say whether a split fits a snapshot, and what its parts share.
 
+    That is what of FILE the snapshot lacks, and speakers, recordings and texts that several parts have.
     Ends with code 2 where the snapshot lacks utterances, or parts share speakers or recordings.
     """
     store = opened(work)

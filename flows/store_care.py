@@ -20,7 +20,10 @@ from store.verify_history import repair_history
 @WORK
 @JSON
 def gc_command(dry_run: bool, keep: int, work: Path, as_json: bool) -> None:
-    """Remove what neither a tag nor the newest commits need; older commits without a tag leave the log."""
+    """Remove what neither a tag nor the newest commits need.
+
+    Older commits without a tag leave the log.
+    """
     store = opened(work)
     garbage = find_garbage(store, keep=keep) if dry_run else collect(store, keep=keep)
     if as_json:
@@ -39,8 +42,9 @@ def gc_command(dry_run: bool, keep: int, work: Path, as_json: bool) -> None:
 @WORK
 @JSON
 def repair_command(snapshot: str | None, work: Path, as_json: bool) -> None:
-    """Verify a snapshot and drop what is damaged, so that the next build makes just that anew.
+    """Verify a snapshot and drop what is damaged.
 
+    The next build makes just that anew.
     HEAD, the log, tags and pointers are mended first: HEAD goes back to the newest whole commit.
     """
     store = opened(work)

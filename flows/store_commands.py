@@ -56,7 +56,10 @@ def list_snapshots(work: Path, as_json: bool) -> None:
 @WORK
 @JSON
 def show_snapshot(snapshot: str | None, work: Path, as_json: bool) -> None:
-    """Show one snapshot (id, its beginning, or tag; the newest by default)."""
+    """Show one snapshot, by default the newest.
+
+    SNAPSHOT is an id, its beginning, or a tag.
+    """
     store = opened(work)
     row = _details(store, store.resolve(snapshot))
     if as_json:
@@ -81,7 +84,10 @@ def show_snapshot(snapshot: str | None, work: Path, as_json: bool) -> None:
 @WORK
 @JSON
 def verify_command(snapshot: str | None, work: Path, as_json: bool) -> None:
-    """Read a snapshot back and check presence, lengths and checksums; exit code 2 if anything is wrong."""
+    """Read a snapshot back and check all of it.
+
+    Presence, lengths and checksums; exit code 2 if anything is wrong.
+    """
     store = opened(work)
     problems = verify_history(store)
     try:

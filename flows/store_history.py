@@ -43,7 +43,10 @@ def log_command(work: Path, as_json: bool) -> None:
 @WORK
 @JSON
 def diff_command(before: str, after: str | None, work: Path, as_json: bool) -> None:
-    """Name the utterances and features in which two snapshots differ (AFTER is the newest by default)."""
+    """Name the utterances and features in which two snapshots differ.
+
+    AFTER is the newest by default.
+    """
     found = diff(opened(work), before, after)
     if as_json:
         print_json({
@@ -63,7 +66,10 @@ def diff_command(before: str, after: str | None, work: Path, as_json: bool) -> N
 @WORK
 @JSON
 def tag_command(name: str, snapshot: str | None, work: Path, as_json: bool) -> None:
-    """Name a snapshot (the newest by default); a tag that exists moves. What has a tag, gc leaves alone."""
+    """Name a snapshot, by default the newest.
+
+    A tag that exists moves. What has a tag, gc leaves alone.
+    """
     store = opened(work)
     store.tag(name, snapshot)
     commit = store.resolve(name)
@@ -78,7 +84,10 @@ def tag_command(name: str, snapshot: str | None, work: Path, as_json: bool) -> N
 @WORK
 @JSON
 def untag_command(name: str, work: Path, as_json: bool) -> None:
-    """Remove a tag; the snapshot stays until gc finds that nothing needs it."""
+    """Remove a tag.
+
+    The snapshot stays until gc finds that nothing needs it.
+    """
     opened(work).untag(name)
     if as_json:
         print_json({"untagged": name})
@@ -91,7 +100,10 @@ def untag_command(name: str, work: Path, as_json: bool) -> None:
 @WORK
 @JSON
 def stats_command(snapshot: str | None, work: Path, as_json: bool) -> None:
-    """Give rows, hours of audio, and raw and stored bytes of a snapshot, by feature and corpus."""
+    """Give rows, hours and bytes of a snapshot, by feature and corpus.
+
+    Bytes are given as they are stored and before compression.
+    """
     found = stats(opened(work), snapshot)
     groups = {"cells": found.cells, "by_feature": found.by_feature, "by_corpus": found.by_corpus}
     if as_json:

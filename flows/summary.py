@@ -10,6 +10,8 @@ from time import perf_counter
 
 from flows.extraction import Extracted
 from pipeline.align import AlignedCorpus
+from pipeline.corpora.layout import SELECTION
+from pipeline.corpora.published import published
 from pipeline.ingest import Ingested
 from pipeline.tally import BuildReport, SpecReport
 from store.atomic import write_text
@@ -21,7 +23,8 @@ class CorpusSummary:
     """One corpus: usable recordings and their hours; what was read or aligned, and what was known already.
 
     ``files_known`` are known by size and modification time; ``aligned`` and ``alignments_kept`` are None
-    where nothing in the run needed alignments.
+    where nothing in the run needed alignments. ``found`` counts the recordings of all emotions in the folder,
+    unusable ones too; ``published`` is how many there should be, where that is known and they are fewer.
     """
 
     corpus: str
@@ -31,6 +34,8 @@ class CorpusSummary:
     files_known: int
     aligned: int | None
     alignments_kept: int | None
+    found: int
+    published: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +167,10 @@ def summarise(
 
 
 def _corpus(corpus: Ingested, aligned: AlignedCorpus | None) -> CorpusSummary:
+    entry = published().get(corpus.corpus)
+    expected = (entry.usable or entry.recordings) if entry else None
+    wanted = sum(row.stage != SELECTION for row in corpus.excluded)
+    found = len(corpus.utterances) + len(corpus.quarantined) + wanted
     return CorpusSummary(
         corpus=corpus.corpus,
         recordings=len(corpus.utterances),
@@ -170,6 +179,8 @@ def _corpus(corpus: Ingested, aligned: AlignedCorpus | None) -> CorpusSummary:
         files_known=corpus.cached,
         aligned=aligned.computed if aligned else None,
         alignments_kept=aligned.reused if aligned else None,
+        found=found,
+        published=str(expected) if expected and found < expected.low else None,
     )
 
 

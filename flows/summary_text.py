@@ -18,6 +18,7 @@ def lines(summary: RunSummary) -> Iterator[str]:
         yield f"left out by {row.stage}: {row.count} of {row.corpus}: {row.reason}"
     if summary.is_new or summary.computed:
         yield from _aligned((CORPORA, *corpus_rows(summary)))
+        yield from part_lines(summary)
         if not any(row.aligned is not None for row in summary.corpora):
             yield "not aligned: no feature in use needs it (--set align=true aligns all the same)"
         yield from _aligned((FEATURES, *feature_rows(summary)))
@@ -31,6 +32,7 @@ def markdown(summary: RunSummary) -> str:
     parts = [
         outcome_line(summary),
         _table((CORPORA, *corpus_rows(summary))),
+        *part_lines(summary),
         _table((FEATURES, *feature_rows(summary))),
         _table((("left out by", "corpus", "recordings", "reason"), *reasons)) if reasons else "",
         seconds_line(summary),
@@ -54,6 +56,16 @@ def outcome_line(summary: RunSummary) -> str:
     else:
         done = f"nothing to do: all {summary.kept} row blocks are there"
     return f"snapshot {short(summary.snapshot)}{mark}: {done}"
+
+
+def part_lines(summary: RunSummary) -> Iterator[str]:
+    """Yield a line for each corpus of which fewer recordings are there than are published."""
+    for row in summary.corpora:
+        if row.published is not None:
+            yield (
+                f"{row.corpus}: a part of the corpus, {row.found} of {row.published} published recordings "
+                f"('phonanchor corpora check {row.corpus} DIR' compares)"
+            )
 
 
 def seconds_line(summary: RunSummary) -> str:

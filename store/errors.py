@@ -1,5 +1,9 @@
 """Named errors: each says what was expected, what was found and what to do, in one line."""
 
+import shlex
+import sys
+from pathlib import Path
+
 
 class PhonanchorError(Exception):
     """An error a user can act on; the command line prints it as one line.
@@ -71,3 +75,10 @@ class TrainingError(PhonanchorError):
 
 class SplitError(TrainingError):
     """A split that shares speakers, texts or audio where it must not."""
+
+
+def install(*packages: str) -> str:
+    """Return the command that adds packages to the environment that runs this, such as a clone's .venv."""
+    python, here = Path(sys.executable), Path.cwd()
+    shown = python.relative_to(here) if python.is_relative_to(here) else python
+    return f"{shlex.quote(str(shown))} -m pip install {' '.join(packages)}"

@@ -96,5 +96,5 @@ def _hear_all(
         if why_unheard(samples) is None:
             heard.append((utterance, hear(samples)))
         if progress:
-            progress("hear", done, len(utterances))
+            progress("analyse", done, len(utterances))
     return heard

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from store.errors import ConfigurationError
+from store.errors import ConfigurationError, install
 from store.exports.labels import labels_as_json, number_or_none
 from store.exports.naming import attribute_name, distinct, sample_key
 from store.exports.selection import Column, Sample, Selection
@@ -46,7 +46,7 @@ def _lhotse() -> Any:
         import lhotse
     except ImportError as error:
         raise ConfigurationError(
-            "lhotse and h5py for this format", str(error), "pip install 'phonanchor[export]'"
+            "lhotse and h5py for this format", str(error), install("lhotse", "h5py")
         ) from error
     return lhotse
 

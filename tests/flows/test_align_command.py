@@ -41,9 +41,20 @@ def test_hand_labels_of_the_corpus_are_exported(phonanchor, few, tmp_path):
     assert code == 0, err
     assert "2 aligned (2 now), 1 not aligned" in out
     assert "not aligned: emodb/08a01Wa: 08a01Waxx.lablaut holds no labels" in out
+    spoken = sum(bool(row["phone"]) for row in rows_of(file))
+    assert f"{spoken} phones and {len(rows_of(file)) - spoken} pauses, a row each, in {file}" in out
+    assert f"of {spoken} phones last no longer than 30 ms" in out
     rows = [row for row in rows_of(file) if row["utterance"] == "03a01Fa" and row["phone"]]
     text = (few / "emodb" / "lablaut" / "03a01Faxx.lablaut").read_text(encoding="latin-1")
     assert f"{float(rows[0]['start_s']):.4f}"[:5] in text  # the first phone starts where the file says
+
+
+@real
+def test_a_build_says_that_a_part_of_a_published_corpus_is_there(phonanchor, few):
+    command = ("features", "--corpus", "emodb", "--corpora", few, "--workers", "0")
+    code, out, err = phonanchor(*command, "--set", "features=energy")
+    assert code == 0, err
+    assert "emodb: a part of the corpus, 3 of 535 published recordings (" in out
 
 
 @real

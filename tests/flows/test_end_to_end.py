@@ -154,12 +154,8 @@ def test_align_exports_one_row_a_phone(phonanchor, pair, tmp_path, suffix):
     assert any(row["phone"] == "" for row in table)
 
 
-def test_small_commands(capsys, tmp_path):
+def test_small_commands(capsys):
     assert main(["corpora"]) == 0
     assert "sample-cmn   cmn" in capsys.readouterr().out
-    assert main(["doctor", "--work", str(tmp_path)]) == 0
-    out = capsys.readouterr().out
-    assert "prefect" in out
-    assert "espeak-ng" in out
     assert main(["--help"]) == 0
     assert "train-crosslingual" in capsys.readouterr().out
