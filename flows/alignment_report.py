@@ -8,6 +8,7 @@ from pipeline.align import AlignedCorpus
 from pipeline.aligners.aligner import Load
 from pipeline.gate import SHORTEST
 from pipeline.phones import articulatory_class
+from store.digests import short
 from store.errors import ConfigurationError
 from store.records import Alignment, Utterance
 from training.reports.alignment_figures import draw_utterance
@@ -48,12 +49,11 @@ def write_alignment_report(
     phones = [phone for row in aligned.alignments for phone in row.phones]
     content = AlignmentContent(
         title=f"Alignment of {aligned.corpus}",
-        aligner=f"the aligner {aligned.aligner}, {aligned.identity[:12]}",
+        aligner=f"the aligner '{aligned.aligner}' (with its model: {short(aligned.identity)})",
         notes=aligned.notes,
         n_utterances=len(utterances),
         n_aligned=len(aligned.alignments),
         n_phones=len(phones),
-        n_short=sum(int((item.seconds <= SHORTEST).sum()) for item in values.values()),
         shortest_ms=round(1000 * SHORTEST),
         reasons=group_reasons(aligned.unaligned),
         left_out=aligned.unaligned,
@@ -91,8 +91,7 @@ def _picture(number: int, utterance: Utterance, row: Alignment, load: Load) -> D
     samples = load(utterance)
     caption = (
         f"{utterance.id} ({utterance.emotion}, {utterance.gender}): {utterance.text or 'no text'} "
-        f"Score {row.score:.2f}. Waveform; spectrogram (6 ms windows) with F1-F3 by Praat's Burg method; "
-        "phones in IPA, shared vowels filled."
+        f"Score {row.score:.2f}."
     )
     return draw_utterance(
         f"utterance-{number}", caption, samples, formants(samples, utterance.gender), row.intervals

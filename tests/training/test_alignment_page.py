@@ -79,8 +79,8 @@ def test_tokens_are_grouped_by_phone_the_most_frequent_first():
 
 def test_each_histogram_has_its_count_and_its_short_ones():
     values = {"ə": PhoneValues(phone="ə", seconds=np.array([0.03, 0.03, 0.05, 9.0]), scores=np.full(4, -0.4))}
-    assert "ə  n 4, 50 % short" in draw_durations(values, 0.03).svg
-    assert "ə  median -0.40" in draw_phone_scores(values).svg
+    assert "[ə] 4, 50 % short" in draw_durations(values, 0.03).svg
+    assert "[ə] median -0.40" in draw_phone_scores(values).svg
 
 
 def test_reasons_are_counted_without_their_numbers():
@@ -98,7 +98,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows(tmp_path):
     values = phone_values([ROW])
     content = AlignmentContent(
         title="Alignment of toy", aligner="embedded", notes=("a note",), n_utterances=2, n_aligned=1,
-        n_phones=3, n_short=1, shortest_ms=30, reasons=group_reasons([left_out]), left_out=(left_out,),
+        n_phones=3, shortest_ms=30, reasons=group_reasons([left_out]), left_out=(left_out,),
         phones=phone_rows(values, {}, {}, 0.03),
     )  # fmt: skip
     drawing = draw_utterance("u-0", "caption", tone(200), np.full((41, 3), np.nan, np.float32), INTERVALS)
@@ -114,7 +114,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows(tmp_path):
 def test_hand_labels_without_scores_have_no_histogram_of_them(tmp_path):
     flat = {"a": PhoneValues(phone="a", seconds=np.array([0.1]), scores=np.zeros(1))}
     content = AlignmentContent(
-        title="t", aligner="hand", notes=(), n_utterances=1, n_aligned=1, n_phones=1, n_short=0,
+        title="t", aligner="hand", notes=(), n_utterances=1, n_aligned=1, n_phones=1,
         shortest_ms=30, reasons=(), left_out=(), phones=(),
     )  # fmt: skip
     write_alignment_page(tmp_path / "page.html", content, [], flat, 0.03)

@@ -141,13 +141,12 @@ def draw_durations(values: Mapping[str, PhoneValues], shortest: float) -> Drawin
             stacked=True,
             color=[TARGET_COLOUR, SOURCE_COLOUR],
         )
-        axes.set_title(
-            f"{item.phone}  n {len(clipped)}, {100 * at_floor.mean():.0f} % short", weight="normal"
-        )
+        axes.set_title(f"[{item.phone}] {len(clipped)}, {100 * at_floor.mean():.0f} % short", weight="normal")
         axes.set_xlim(0, 0.26)
 
     caption = (
-        "Durations of each phone in seconds (the last bar holds all longer ones). Orange: "
+        "How often each phone occurs, and its durations in seconds (the last bar holds all longer ones). "
+        "Orange: "
         f"{1000 * shortest:.0f} ms or less, the shortest the embedded aligner can give; where most "
         "tokens of a phone are so short it is often not there."
     )
@@ -163,7 +162,7 @@ def draw_phone_scores(values: Mapping[str, PhoneValues]) -> Drawing:
     def paint_phone(axes: Axes, item: PhoneValues) -> None:
         axes.hist(np.maximum(item.scores, edges[0]), edges.tolist(), color=SOURCE_COLOUR)
         axes.axvline(float(np.median(item.scores)), color=INK, lw=0.8)
-        axes.set_title(f"{item.phone}  median {np.median(item.scores):.2f}", weight="normal")
+        axes.set_title(f"[{item.phone}] median {np.median(item.scores):.2f}", weight="normal")
 
     caption = (
         "Scores of each phone: log-likelihood less that of the best state, mean over its frames, 0 at best "

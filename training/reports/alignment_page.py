@@ -43,7 +43,6 @@ class AlignmentContent:
     n_utterances: int
     n_aligned: int
     n_phones: int
-    n_short: int
     shortest_ms: int
     reasons: tuple[tuple[str, int], ...]
     left_out: tuple[Skipped, ...]
