@@ -54,6 +54,12 @@ def show(request: ShowRequest) -> None:
         )
     if request.to is not None and request.to.suffix != ".svg":
         raise ConfigurationError("a file that ends in .svg", str(request.to), "name the picture so")
+    if request.utterance is not None and "/" not in request.utterance:
+        raise ConfigurationError(
+            "an utterance as CORPUS/STEM",
+            repr(request.utterance),
+            f"add the corpus, or pass --corpus {request.utterance} to draw all of one",
+        )
     whole = opened(request.work)
     store = FeatureStore(whole, whole.resolve(request.snapshot), checked=True)
     name = request.utterance or request.corpus or ""

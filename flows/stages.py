@@ -82,10 +82,13 @@ def check_corpus(configuration: Configuration, corpus: Corpus) -> None:
         return
     folder = corpus_folder(configuration, corpus)
     if not folder.is_dir():
+        named = folder.parent.resolve()
+        itself = named.is_dir() and corpus.folder(named.parent) == named  # one folder too deep
+        parent = named.parent if itself else "with the folder that holds the corpus folders"
         raise CorpusError(
             f"a folder with recordings of {corpus.name}",
             f"no folder {folder}",
-            "pass --corpora with the folder that holds the corpus folders",
+            f"pass --corpora {parent}",
         )
 
 

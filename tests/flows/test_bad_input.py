@@ -42,6 +42,12 @@ def test_a_missing_corpus_folder(refused, tmp_path):
     assert not (tmp_path / "work").exists()
 
 
+def test_the_folder_of_a_corpus_in_place_of_the_one_that_holds_it(refused, tmp_path):
+    (tmp_path / "corpora" / "emodb").mkdir(parents=True)
+    line = refused("features", "--corpus", "emodb", "--corpora", tmp_path / "corpora" / "emodb")
+    assert line.endswith(f"pass --corpora {tmp_path / 'corpora'}")
+
+
 def test_no_corpora_folder_at_all(refused):
     assert "--corpora DIR" in refused(*TRAIN, "--source", "ravdess", "--target", "emodb")
 

@@ -15,6 +15,7 @@ WRONG = (
     ((), "an utterance or --corpus"),
     (("sample-en/x", "--corpus", "sample-en"), "an utterance or --corpus"),
     (("sample-en/nobody",), "name one of its utterances"),
+    (("sample-en",), "pass --corpus sample-en"),
     (("--corpus", "emodb"), "corpora: sample-en"),
     (("--corpus", "sample-en", "--to", "a.pdf"), "ends in .svg"),
 )
