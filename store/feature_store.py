@@ -40,7 +40,6 @@ class FeatureStore:
         self.commit = commit
         self.checked = checked
         self.specs = in_order(load_spec(store.layout, digest) for digest in commit.specs)
-        self._digests = {id(spec): spec.digest for spec in self.specs}  # costs more than a read
         self._named: dict[str, FeatureSpec] = {}
         self._opened: dict[Key, Blocks | None] = {}
         self._checking: dict[Key, zarr.Array[Any]] = {}
@@ -138,7 +137,8 @@ class FeatureStore:
         StoreError
             If the snapshot has no such rows or layer, or they are damaged.
         """
-        chosen, layer = self._spec(spec), _layer(self._spec(spec), layer)
+        chosen = self._spec(spec)
+        layer = _layer(chosen, layer)
         blocks, place = self._placed(chosen, utterance_id)
         if rows is None:
             return blocks.read(place, layer)
@@ -279,18 +279,17 @@ class FeatureStore:
         return read_table(path, ["utterance", "start", "length"])
 
     def _spec(self, spec: FeatureSpec | str) -> FeatureSpec:
-        """Return the snapshot's own object of a spec, whose digest is known."""
-        if not isinstance(spec, str):
-            return spec if id(spec) in self._digests else self._spec(spec.digest)
-        if spec not in self._named:
-            self._named[spec] = self.spec(spec)
-        return self._named[spec]
+        """Return the snapshot's own object of a spec."""
+        name = spec if isinstance(spec, str) else spec.digest
+        if name not in self._named:
+            self._named[name] = self.spec(name)
+        return self._named[name]
 
     def _index_path(self, spec: FeatureSpec, corpus: str) -> Path:
         return index_path(self.store.layout.snapshot(self.snapshot_id), spec.digest, corpus)
 
     def _open(self, spec: FeatureSpec, corpus: str) -> Blocks | None:
-        key = (self._digests[id(spec)], corpus)
+        key = (spec.digest, corpus)
         if key not in self._opened:
             self._opened[key] = self._load(spec, corpus)
         return self._opened[key]
@@ -308,7 +307,7 @@ class FeatureStore:
 
     def _checking_array(self, spec: FeatureSpec, utterance_id: str) -> "zarr.Array[Any]":
         """Return the array for parts of blocks: the index has no checksum of them, but each chunk has one."""
-        key = (self._digests[id(spec)], self.utterance(utterance_id).corpus)
+        key = (spec.digest, self.utterance(utterance_id).corpus)
         if key not in self._checking:
             self._checking[key] = open_array(self.store.layout.array(*key), checking=True)
         return self._checking[key]

@@ -1,7 +1,9 @@
 """The frozen records that all packages share; time inside them is integer samples, half-open."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 
 from store.digests import Json, digest
 
@@ -116,14 +118,14 @@ class FrameLaw:
     rows: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots, since the digest is kept
 class FeatureSpec:
     """What a feature is: everything that its values depend on, apart from the recording.
 
     ``dims`` is the shape of one row, e.g. ``(80,)`` or ``(layers, dim)``; ``sample_rate`` is the rate in Hz
     of the samples that it is computed from, `NATIVE_RATE` for that of each file; ``uses`` names what a row
     depends on beside the samples: ``"gender"`` and/or ``"alignment"``; ``parent`` is the digest of the spec
-    whose stored rows this one is derived from.
+    whose stored rows this one is derived from. ``params`` are copied.
     """
 
     name: str
@@ -136,9 +138,13 @@ class FeatureSpec:
     uses: tuple[str, ...] = ()
     parent: str | None = None
 
-    @property
+    def __post_init__(self) -> None:
+        # Who changes the mapping afterwards must not change a spec whose digest is known.
+        object.__setattr__(self, "params", deepcopy(dict(self.params)))
+
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 of the canonical form."""
+        """SHA-256 of the canonical form, reckoned once: that costs as much as reading a row block."""
         return digest(self.canonical())
 
     def canonical(self) -> dict[str, Json]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -154,3 +156,16 @@ def test_each_utterance_is_handed_over_once_from_whichever_thread(store):
         np.testing.assert_array_equal(rows, filled.rows[name])
     with pytest.raises(ZeroDivisionError):  # what goes wrong in a thread is heard of
         reader.for_each("mel", wanted, lambda *_: 1 / 0)
+
+
+def test_a_spec_is_what_it_was_made_of_whatever_becomes_of_that(store, filled):
+    params = {"hop": 160, "nested": {"a": [1, 2.5, None]}}
+    feature = replace(spec(), params=params)
+    assert feature.digest == spec().digest
+    params["hop"] = 80
+    params["nested"]["a"].append(3)
+    assert (feature, feature.digest) == (spec(), spec().digest)
+    assert replace(feature, version=2).digest == spec(version=2).digest != feature.digest
+    np.testing.assert_array_equal(
+        FeatureStore.open(store.path).read(feature, "toy/u001"), filled.rows["toy/u001"]
+    )
