@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -45,6 +46,8 @@ MOST_SHARD_ROWS = 16_384
 """Rows of single numbers, which are samples, are bounded by bytes alone."""
 MOST_ROWS = 2**40
 """Rows of one array: samples of 19,000 hours. What claims to be longer is damaged."""
+FLUSHES = 8
+"""How many files are flushed at once."""
 
 Array = NDArray[Any]
 
@@ -236,11 +239,18 @@ def metadata_digest(path: Path) -> str:
 
 def canonical(values: Array) -> Array:
     """Return ``values`` with one bit pattern for every NaN, so that equal rows are equal bytes."""
-    odd = np.isnan(values)
+    odd = _undefined(values)
     if odd.any():
         values = values.copy()
         values[odd] = np.nan
     return np.ascontiguousarray(values)
+
+
+def _undefined(values: Array) -> NDArray[np.bool_]:
+    """Return `np.isnan`, which takes numbers of 16 bits one by one, ten times slower than their bits."""
+    if values.dtype != np.float16:
+        return np.isnan(values)
+    return np.asarray((values.view(np.uint16) & 0x7FFF) > 0x7C00)
 
 
 def checksums(values: Array, layered: bool) -> tuple[int, ...]:
@@ -280,7 +290,9 @@ def write_rows(path: Path, cut: Geometry, start: int, blocks: Sequence[Array]) -
         np.concatenate(list(blocks), out=whole[:rows])
     try:
         array[start:stop] = whole
-        return tuple(_flushed(path, name) for name in shard_names(cut, start, rows) if (path / name).exists())
+        there = [name for name in shard_names(cut, start, rows) if (path / name).exists()]
+        with ThreadPoolExecutor(FLUSHES) as pool:  # a disk that is told of several files takes them together
+            return tuple(pool.map(lambda name: _flushed(path, name), there))
     except (OSError, RuntimeError) as error:
         _check_reachable(array)
         raise unwritable(path, error) from error

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -112,14 +113,16 @@ class _Steps:
     CALLS = ("fsync", "replace", "rename", "mkdir", "unlink", "rmdir", "ftruncate")
 
     def __init__(self, kill_at: int | None) -> None:
-        self.count, self.kill_at = 0, kill_at
+        self.count, self.kill_at, self.lock = 0, kill_at, Lock()
         for name in self.CALLS:
             setattr(os, name, self._before(name, getattr(os, name)))
 
     def _before(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def stepped(*arguments: Any, **options: Any) -> Any:
-            self.count += 1
-            if self.count == self.kill_at:
+            with self.lock:  # shards are flushed by several threads
+                self.count += 1
+                chosen = self.count == self.kill_at
+            if chosen:
                 if name == "fsync":
                     _tear(arguments[0])
                 os.kill(os.getpid(), signal.SIGKILL)

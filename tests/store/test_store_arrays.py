@@ -1,4 +1,6 @@
+import os
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,6 +156,38 @@ def test_rows_are_read_before_any_commit(store):
         "k": Placement(spec=feature.digest, corpus="toy", utterance="", row_key="k", start=start, length=9)
     }
     np.testing.assert_array_equal(read_placed(store.path, feature, "toy", placed["k"]), rows)
+
+
+def test_every_shard_is_flushed_before_the_receipt_or_the_item_fails(store, monkeypatch):
+    feature, flushed, full = spec((2,), kind="utterance"), [], True  # shards of 512 rows
+    rows = [("k", values(feature, 5 * 512))]
+    path = store.layout.array(feature.digest, "toy")
+
+    def flush(descriptor: int) -> None:
+        file = Path(f"/proc/self/fd/{descriptor}").resolve()
+        flushed.append(file)
+        if full and file.parts[-2:] == ("3", "0"):
+            raise OSError(28, "No space left on device")
+
+    with store.writer() as writer:
+        (start,) = writer.reserve(feature, "toy", [5 * 512])
+        monkeypatch.setattr(os, "fsync", flush)
+        with pytest.raises(StoreError, match="No space left"):
+            write_item(store.path, feature, "toy", start, rows)
+        assert writer.placed(feature, "toy") == {}
+        full, flushed = False, []
+        write_item(store.path, feature, "toy", start, rows)
+        assert set(flushed[:5]) == {path / f"c/{number}/0" for number in range(5)}
+        assert flushed[5].parent == store.layout.receipts(feature.digest, "toy")
+
+
+def test_every_nan_of_16_bits_is_found_and_nothing_else_changed():
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    kept = canonical(every)
+    np.testing.assert_array_equal(kept, every)
+    known = ~np.isnan(every)
+    np.testing.assert_array_equal(kept.view(np.uint16)[known], every.view(np.uint16)[known])
+    assert len(set(kept.view(np.uint16)[~known].tolist())) == 1
 
 
 def test_every_nan_is_stored_alike_and_rows_of_nan_alone_come_back(store):
