@@ -46,5 +46,14 @@ def test_opensmile_is_asked_for_in_one_line_where_it_is_missing(monkeypatch):
         egemaps()
 
 
+def test_opensmile_gives_its_own_numbers():
+    opensmile = pytest.importorskip("opensmile", reason="an optional extra: its licence is for research only")
+    wave = speechlike(16_000).astype(np.float32)
+    (row,) = egemaps().extract_many([Clip(wave, 16_000)])
+    smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
+    np.testing.assert_array_equal(row, smile.process_signal(wave, 16_000).to_numpy(np.float32))
+    assert row.shape == (1, 88)
+
+
 def test_the_digest_follows_those_of_the_descriptors():
     assert Functionals().spec.params["made of"]["f0"] == pitch.SPEC.digest
