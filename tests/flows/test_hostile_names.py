@@ -142,7 +142,7 @@ def test_a_hostile_corpus_name_is_unknown(phonanchor, guarded, tmp_path, name):
     guarded(begin=True)
     code, out, err = phonanchor(*LOGMEL, "--corpora", corpora, "--corpus", name)
     assert code == 2, out + err
-    assert "a folder with a manifest.csv" in err
+    assert "a folder of that name with a manifest.csv" in err
     assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "work").exists()
     guarded()

@@ -23,5 +23,5 @@ def test_the_stages_find_a_manifest_corpus_by_name(tmp_path):
     stages.check_corpus(configuration, corpus_by_name("mine", configuration.corpora))
     ingested = stages.ingest_corpus(configuration, "mine")
     assert [(row.id, row.language) for row in ingested.utterances] == [("mine/a", "nl"), ("mine/b", "fy")]
-    with pytest.raises(ConfigurationError, match=r"a folder with a manifest\.csv"):
+    with pytest.raises(ConfigurationError, match=r"a folder of that name with a manifest\.csv"):
         stages.ingest_corpus(configuration, "mine2")

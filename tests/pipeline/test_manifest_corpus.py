@@ -87,7 +87,7 @@ def test_a_manifest_that_is_wrong_is_one_clear_error(old: str, new: str, words: 
 
 @pytest.mark.parametrize("name", ["nothing-there", "../my-corpus", "my-corpus/a", ""])
 def test_names_without_a_manifest_are_unknown(name: str, root: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"a folder with a manifest\.csv"):
+    with pytest.raises(ConfigurationError, match=r"a folder of that name with a manifest\.csv"):
         corpus_by_name(name, root.parent)
 
 
