@@ -29,9 +29,9 @@ class Gate:
     shuffled one.
     """
 
-    score: float = -0.75
+    score: float = -0.85
     score_spread: float = 9.0
-    floor: float = 0.6
+    floor: float = 0.5
     slowest: float = 0.4
     fastest: float = 2.0
 

@@ -112,6 +112,7 @@ def split_espeak(phone: str, language: str) -> tuple[tuple[str, float], ...]:
     return tuple((name, float(share) if share else 1.0 / len(parts)) for name, _, share in parts)
 
 
+@cache
 def articulatory_class(phone: str) -> str:
     """Return an IPA phone's class: a key of ``[classes]`` in the table, or ``silence``."""
     if phone in SILENT_MARKS:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.aligners.acoustics import HOP, Array
 from pipeline.aligners.aligner import Load, Progress, alignment_key, skipped, tiled
 from pipeline.aligners.arithmetic import one_blas_thread
+from pipeline.aligners.boundaries import mean_boundaries
 from pipeline.aligners.graph import best_path, build_graph
 from pipeline.aligners.hearing import hear, mean_cepstrum, why_unheard
 from pipeline.aligners.model import Model, from_bytes
@@ -21,7 +23,7 @@ from store.digests import digest
 from store.errors import AudioError
 from store.records import Alignment, PhoneInterval, Skipped, Utterance
 
-VERSION = 3
+VERSION = 4
 SEED_ONLY = "under a minute of speech: aligned by the seed model alone, whose times are less certain"
 
 
@@ -89,8 +91,7 @@ class EmbeddedAligner:
         heard = hear(samples, self._recipe.final_hop)
         places = slots(pronounce(utterance.text or "", utterance.language))
         fine = HOP // self._recipe.final_hop
-        units = {slot.unit: self.model.index_of(slot.unit) for slot in places}
-        graph = build_graph(places, units, repeat=fine)
+        graph = build_graph(places, self.model.states(places), repeat=fine)
         mean = self.model.speakers.get(utterance.speaker_key)
         features = heard.features(mean_cepstrum([heard]) if mean is None else mean)
         likelihood = np.float32(self._recipe.acoustic_scale / fine) * self.model.mixtures.peak_log_likelihood(
@@ -103,13 +104,16 @@ class EmbeddedAligner:
         gap = likelihood[np.arange(len(path)), graph.pdf[path]] - likelihood.max(axis=1)
         until = np.concatenate([[0.0], np.cumsum(gap, dtype=np.float64)])
         places_of_path = path // graph.per_slot
+        edges = mean_boundaries(graph, path, likelihood, self.model.log_stay, self.model.log_leave)
+        edges = ((heard.start + edges) * heard.hop).tolist()
+        runs = _runs(places_of_path)
         intervals = [
             PhoneInterval(
                 phone=places[place].phone, vowel=shared_vowel(places[place].phone, utterance.language),
-                start=(heard.start + first) * heard.hop, stop=(heard.start + last) * heard.hop,
-                score=float((until[last] - until[first]) / (last - first)),
+                start=start, stop=stop, score=float((until[last] - until[first]) / (last - first)),
             )
-            for place, first, last in _runs(places_of_path) if places[place].phone
+            for (place, first, last), (start, stop) in zip(runs, pairwise(edges), strict=True)
+            if places[place].phone
         ]  # fmt: skip
         spoken = np.array([bool(slot.phone) for slot in places])[places_of_path]
         return Alignment(

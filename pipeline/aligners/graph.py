@@ -1,6 +1,6 @@
 """From the words of an utterance to a graph of HMM states, and the best path through it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,13 +43,12 @@ class Graph:
         return self.per_slot * sum(not slot.optional for slot in self.slots)
 
 
-def build_graph(slots: Sequence[Slot], units: Mapping[str, int], *, repeat: int = 1) -> Graph:
-    """Return the graph of ``slots``; the states of a unit are STATES x its index in ``units`` + k.
+def build_graph(slots: Sequence[Slot], mixtures: NDArray[np.int64], *, repeat: int = 1) -> Graph:
+    """Return the graph of ``slots``, whose states have the given ``mixtures`` (slots, STATES).
 
     ``repeat`` copies of each state stand one behind the other: with frames ``repeat`` times as dense, least
     and expected durations stay what they are.
     """
-    pdf = [STATES * units[slot.unit] + state // repeat for slot in slots for state in range(STATES * repeat)]
     before: list[int] = []
     first = [0]
     for place in range(len(slots)):
@@ -57,7 +56,7 @@ def build_graph(slots: Sequence[Slot], units: Mapping[str, int], *, repeat: int 
         first.append(len(before))
     ends = _predecessors(slots, len(slots))
     return Graph(
-        tuple(slots), STATES * repeat, np.array(pdf, dtype=np.int64), np.array(before, dtype=np.int64),
+        tuple(slots), STATES * repeat, np.repeat(mixtures.ravel(), repeat), np.array(before, dtype=np.int64),
         np.array(first, dtype=np.int64), np.array([end for end in ends if end >= 0], dtype=np.int64),
     )  # fmt: skip
 

@@ -41,10 +41,19 @@ class Mixtures:
 
         if states is None:
             return np.asarray(peaks(self.joint(features), self.first), dtype=np.float32)
+        columns, first = self._columns(states)
+        return np.asarray(peaks(self.joint(features, columns), first), dtype=np.float32)
+
+    def of_states(self, states: Labels) -> "Mixtures":
+        """Return the mixtures of the named states alone, in this order; one may be named more than once."""
+        own, first = self._columns(states)
+        return Mixtures(self.log_weights[own], self.means[own], self.variances[own], first)
+
+    def _columns(self, states: Labels) -> tuple[Labels, Labels]:
+        """Return the Gaussians of the named states, state after state, and where each state begins."""
         sizes = np.diff(self.first)[states]
         first = np.concatenate([[0], np.cumsum(sizes)])
-        columns = np.arange(first[-1]) + np.repeat(self.first[states] - first[:-1], sizes)
-        return np.asarray(peaks(self.joint(features, columns), first), dtype=np.float32)
+        return np.arange(first[-1]) + np.repeat(self.first[states] - first[:-1], sizes), first
 
     def joint(self, features: Array, columns: Labels | None = None) -> Array:
         """Return log weight + log density of each frame under each Gaussian (or those named), (frames, G)."""

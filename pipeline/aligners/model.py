@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -11,8 +11,9 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.aligners.graph import STATES
-from pipeline.aligners.hmm import Array, Mixtures
+from pipeline.aligners.contexts import Context, contexts_of
+from pipeline.aligners.graph import STATES, Slot
+from pipeline.aligners.hmm import Array, Labels, Mixtures
 from pipeline.phones import articulatory_class
 from store.errors import AlignmentError
 from store.vocabulary import SILENCE
@@ -24,7 +25,8 @@ FORMAT = 1
 class Model:
     """Units, their mixtures and transitions, and the cepstral mean of each speaker heard in training.
 
-    ``log_stay`` and ``log_leave`` are (P,) with P = STATES x units. ``trained_s`` is the seconds of the
+    ``log_stay`` and ``log_leave`` are (P,) with P = STATES x units + contexts: first the states of each unit
+    after any neighbour, then those of ``contexts``. ``trained_s`` is the seconds of the
     user's speech it was trained on, 0 for the seed alone; ``corpus_size`` the utterances that could be
     aligned in the corpus it was trained for (0 where a model of an earlier version does not say).
     """
@@ -36,6 +38,7 @@ class Model:
     speakers: Mapping[str, Array]
     trained_s: float
     corpus_size: int = 0
+    contexts: tuple[Context, ...] = ()
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -47,6 +50,32 @@ class Model:
         if unit not in self.index:
             self.index[unit] = self.index[nearest_unit(unit, self.units)]
         return self.index[unit]
+
+    @cached_property
+    def _of_context(self) -> dict[Context, int]:
+        return {context: STATES * len(self.units) + k for k, context in enumerate(self.contexts)}
+
+    def own_units(self, slots: Sequence[Slot]) -> list[str]:
+        """Return the unit of each slot, the nearest one where the model never heard it."""
+        return [self.units[self.index_of(slot.unit)] for slot in slots]
+
+    def states(self, slots: Sequence[Slot]) -> Labels:
+        """Return the mixture of each state of each slot, (slots, STATES): its context's if there is one."""
+        units = self.own_units(slots)
+        owners = np.array([self.index[unit] for unit in units], dtype=np.int64)
+        found = STATES * owners[:, None] + np.arange(STATES)
+        for place, context in contexts_of(slots, units):
+            found[place, context.state] = self._of_context.get(context, found[place, context.state])
+        return found
+
+    def with_contexts(self, contexts: Sequence[Context]) -> "Model":
+        """Return the model with states for ``contexts``, as yet copies of those after any neighbour."""
+        copied = [STATES * self.index_of(context.unit) + context.state for context in contexts]
+        chosen = np.array([*range(STATES * len(self.units)), *copied], dtype=np.int64)
+        return replace(
+            self, mixtures=self.mixtures.of_states(chosen), log_stay=self.log_stay[chosen],
+            log_leave=self.log_leave[chosen], contexts=tuple(contexts),
+        )  # fmt: skip
 
     @classmethod
     def empty(cls) -> "Model":
@@ -70,7 +99,7 @@ class Model:
         names = sorted(self.speakers)
         header = {
             "format": FORMAT, "states": STATES, "units": self.units, "speakers": names,
-            "corpus_size": self.corpus_size,
+            "corpus_size": self.corpus_size, "contexts": self.contexts,
         }  # fmt: skip
         means = np.array([self.speakers[name] for name in names], dtype=np.float32)
         buffer = io.BytesIO()
@@ -98,6 +127,7 @@ def from_bytes(data: bytes) -> Model:
     return Model(
         tuple(header["units"]), mixtures, parts["log_stay"], parts["log_leave"], speakers,
         float(parts["trained_s"]), int(header.get("corpus_size", 0)),
+        tuple(Context(*context) for context in header.get("contexts", ())),
     )  # fmt: skip
 
 

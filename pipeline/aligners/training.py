@@ -1,11 +1,13 @@
 """Trains the embedded aligner: a seed model on synthetic speech, then Viterbi EM on the user's own audio."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.aligners.contexts import Context, contexts_of
 from pipeline.aligners.graph import STATES, Graph, Slot, best_path, build_graph
 from pipeline.aligners.hmm import Array, Labels, Mixtures, averaged, single_gaussians, split, update
 from pipeline.aligners.model import Model, transitions
@@ -23,6 +25,8 @@ class Recipe:
     seed_gaussians: int = 400
     seed_updates: int = 8
     passes: int = 18
+    context_passes: int = 6
+    context_frames: int = 300
     snapshots: int = 3
     snapshot_step: int = 3
     final_hop: int = 80
@@ -88,7 +92,10 @@ def train(
     seed: Model, examples: Sequence[Example], speakers: dict[str, Array], recipe: Recipe,
     progress: Progress | None = None,
 ) -> Model:  # fmt: skip
-    """Return the model after Viterbi EM on ``examples`` alone, starting from the seed's alignment of them."""
+    """Return the model after Viterbi EM on ``examples`` alone, starting from the seed's alignment of them.
+
+    The last passes give phones beginnings and ends by their contexts, those that have enough frames.
+    """
     seconds = sum(len(example.features) for example in examples) / 100
     goal = int(np.clip(
         recipe.gaussians_per_minute * seconds / 60, recipe.fewest_gaussians, recipe.most_gaussians
@@ -109,8 +116,41 @@ def train(
         if step + 1 in recipe.kept_passes():
             kept.append(mixtures)
         if progress:
-            progress("train aligner", step + 1, recipe.passes)
-    return replace(model, mixtures=averaged(kept), speakers=speakers, trained_s=seconds)
+            progress("train aligner", step + 1, recipe.passes + recipe.context_passes)
+    model = replace(model, mixtures=averaged(kept), speakers=speakers, trained_s=seconds)
+    if not recipe.context_passes:
+        return model
+    contexts = _frequent_contexts(model, examples, plans, recipe)
+    return _with_contexts(model.with_contexts(contexts), examples, recipe, progress)
+
+
+def _frequent_contexts(
+    model: Model, examples: Sequence[Example], plans: Sequence[_Plan], recipe: Recipe
+) -> list[Context]:
+    """Return the contexts that have enough frames to be trained."""
+    _, _, paths = _align_all(model, examples, plans, recipe.acoustic_scale)
+    frames: Counter[Context] = Counter()
+    for example, path in zip(examples, paths, strict=True):
+        counts = np.bincount(path, minlength=STATES * len(example.slots)).reshape(-1, STATES)
+        for place, context in contexts_of(example.slots, model.own_units(example.slots)):
+            frames[context] += int(counts[place, context.state])
+    return sorted(context for context, count in frames.items() if count >= recipe.context_frames)
+
+
+def _with_contexts(
+    model: Model, examples: Sequence[Example], recipe: Recipe, progress: Progress | None
+) -> Model:
+    """Return the model after more passes of EM; nothing is split any more, and all passes are averaged."""
+    plans = [_plan(example, model) for example in examples]
+    kept = []
+    for step in range(recipe.context_passes):
+        frames, states, paths = _align_all(model, examples, plans, recipe.acoustic_scale)
+        log_stay, log_leave = _transitions(paths, plans, len(model.log_stay))
+        kept.append(update(model.mixtures, frames, states))
+        model = replace(model, mixtures=kept[-1], log_stay=log_stay, log_leave=log_leave)
+        if progress:
+            progress("train aligner", recipe.passes + step + 1, recipe.passes + recipe.context_passes)
+    return replace(model, mixtures=averaged(kept))
 
 
 def _restart(seed: Mixtures, frames: Array, states: Labels, counts: NDArray[np.int64]) -> Mixtures:
@@ -126,11 +166,9 @@ def _restart(seed: Mixtures, frames: Array, states: Labels, counts: NDArray[np.i
     return replace(own, means=means, variances=variances)
 
 
-def _plan(example: Example, seed: Model) -> _Plan:
-    units = list(dict.fromkeys(slot.unit for slot in example.slots))
-    owners = np.array([seed.index_of(unit) for unit in units], dtype=np.int64)
-    states = (STATES * owners[:, None] + np.arange(STATES)).ravel()
-    return _Plan(build_graph(example.slots, {unit: place for place, unit in enumerate(units)}), states)
+def _plan(example: Example, model: Model) -> _Plan:
+    states, own = np.unique(model.states(example.slots), return_inverse=True)
+    return _Plan(build_graph(example.slots, own.reshape(-1, STATES)), states)
 
 
 def _align_all(

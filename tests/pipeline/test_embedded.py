@@ -258,7 +258,7 @@ def test_silence_around_speech_is_trimmed() -> None:
 @settings(max_examples=60, deadline=None)
 def test_the_best_path_is_the_best_of_all_paths(optional: list[bool], number: int, n_frames: int) -> None:
     places = [graph.Slot("a", str(k), flag) for k, flag in enumerate(optional)]
-    built = graph.build_graph(places, {str(k): k for k in range(len(places))})
+    built = graph.build_graph(places, np.arange(3 * len(places)).reshape(-1, 3))
     rng = np.random.default_rng(number)
     scores = rng.normal(0, 3, (n_frames, 3 * len(places))).astype(np.float32)
     stay = np.log(rng.uniform(0.1, 0.9, 3 * len(places))).astype(np.float32)

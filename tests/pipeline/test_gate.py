@@ -71,12 +71,12 @@ def test_each_fault_has_its_number_and_threshold() -> None:
         at_floor=with_value(usual.at_floor, 3, 8),
     )
     found = faults(bad, Gate())
-    assert found[0] == "score -1.50, the text may be another (gate_score: at least -0.75)"
+    assert found[0] == "score -1.50, the text may be another (gate_score: at least -0.85)"
     assert found[1] is not None
     assert found[1].startswith("30.0 phones/s, the corpus has 12.0 (gate_slowest, gate_fastest: 0.4 to 2")
     assert found[2] is not None
     assert found[2].startswith("3.0 phones/s")
-    assert found[3] == "80 % of its phones last 30 ms or less (gate_floor: at most 60 %)"
+    assert found[3] == "80 % of its phones last 30 ms or less (gate_floor: at most 50 %)"
     assert found[4:] == [None] * (FEWEST - 4)
 
 
@@ -218,5 +218,5 @@ def test_noise_at_10_db_is_rejected_or_leaves_most_vowels_in_place() -> None:
 
     changed, rejected, moved = spoiled(noisy)
     assert rejected <= changed
-    assert len(rejected) >= 0.3 * len(changed)
+    assert len(rejected) >= 0.2 * len(changed)
     assert (moved <= 0.05).mean() > 0.85
