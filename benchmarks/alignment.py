@@ -203,7 +203,7 @@ def one_word_changed(texts: Sequence[str]) -> TextOf:
 
 
 def timed(run: Aligned, chosen: Sequence[Utterance]) -> tuple[NDArray[np.float64], float]:
-    """Return the scores with the right texts, and the rate of aligning alone; print it without decoding too."""
+    """Return the scores with the right texts, and the rate of aligning alone, which is printed."""
     scores(run, chosen[:1], lambda u: u.text or "")  # loads what is compiled
     started = time.process_time()
     decoded = {utterance.id: run.load(utterance) for utterance in chosen}

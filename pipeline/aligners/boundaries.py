@@ -27,10 +27,11 @@ def mean_boundaries(
     edges = np.concatenate([[0], np.flatnonzero(np.diff(owners)) + 1, [len(path)]])
     pdf = graph.pdf.reshape(-1, graph.per_slot)[owners[edges[:-1]]].ravel()
     place = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
-    around = np.pad(place, REACH, mode="edge")
+    frames = np.arange(len(path))
+    lowest, highest = place[np.maximum(frames - REACH, 0)], place[np.minimum(frames + REACH, len(path) - 1)]
     expected = _expected_frames(
         np.take(log_likelihood, pdf, axis=1), np.exp(log_stay[pdf].astype(np.float64)),
-        np.exp(log_leave[pdf].astype(np.float64)), around[: len(path)], around[2 * REACH :], graph.per_slot,
+        np.exp(log_leave[pdf].astype(np.float64)), lowest, highest, graph.per_slot,
     )  # fmt: skip
     if np.isnan(expected).any():
         return edges

@@ -1,4 +1,4 @@
-"""The embedded aligner: a monophone HMM-GMM trained on the user's own corpus, seeded by espeak-ng."""
+"""The embedded aligner: an HMM-GMM of phones trained on the user's own corpus, seeded by espeak-ng."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
