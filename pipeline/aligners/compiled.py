@@ -1,10 +1,12 @@
-"""The compiled loops of the embedded aligner: mixtures from their Gaussians, and the best path."""
+"""The compiled loops of the embedded aligner: peaks of mixtures, the best path, expected durations."""
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 _IMPOSSIBLE = np.float32(-1e30)
+_LEAST = 1e-250
+"""What the paths of a frame must weigh together, lest they cannot be told from nothing."""
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -79,3 +81,68 @@ def _traced(
         for frame in range(len(moved) - 1, 0, -1):
             path[frame - 1] = path[frame] - moved[frame, path[frame]]
     return path
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def expected_frames(  # noqa: PLR0917 - one compiled loop
+    emission: NDArray[np.float32], stay: NDArray[np.float64], leave: NDArray[np.float64],
+    lowest: NDArray[np.int64], highest: NDArray[np.int64], per_slot: int,
+) -> NDArray[np.float64]:  # fmt: skip
+    """Return the expected frames of each slot of a chain, NaN where the numbers do not reach.
+
+    ``emission`` (frames, slots x per_slot); at each frame the slots from ``lowest`` to ``highest`` are
+    possible. Probabilities of a frame are scaled to a sum of one.
+    """
+    n_frames, n_states = emission.shape
+    density, forward = _forward(emission, stay, leave, lowest, highest, per_slot)
+    after = np.zeros(n_states)  # of what follows, given the state; -1 is the last one
+    after[-1] = 1.0
+    expected = np.zeros(n_states // per_slot)
+    for frame in range(n_frames - 1, -1, -1):
+        first, stop = lowest[frame] * per_slot, (highest[frame] + 1) * per_slot
+        if frame < n_frames - 1:
+            following = density[frame + 1]
+            for state in range(first, stop):
+                after[state] *= stay[state] * following[state]
+                if state + 1 < n_states:
+                    after[state] += leave[state] * following[state + 1] * after[state + 1]
+        weight, size = 0.0, 0.0
+        for state in range(first, stop):
+            weight += forward[frame, state] * after[state]
+            size += after[state]
+        if not weight > _LEAST:
+            return np.full(n_states // per_slot, np.nan)
+        for state in range(first, stop):
+            expected[state // per_slot] += forward[frame, state] * after[state] / weight
+            after[state] /= size
+    return expected
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _forward(  # noqa: PLR0917 - one compiled loop
+    emission: NDArray[np.float32], stay: NDArray[np.float64], leave: NDArray[np.float64],
+    lowest: NDArray[np.int64], highest: NDArray[np.int64], per_slot: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """Return each frame's densities by its largest, and the probabilities of its states by what came before.
+
+    Both are (frames, S) and 0 for what is not possible.
+    """
+    n_frames, n_states = emission.shape
+    density = np.zeros((n_frames, n_states))
+    forward = np.zeros((n_frames, n_states))
+    for frame in range(n_frames):
+        first, stop = lowest[frame] * per_slot, (highest[frame] + 1) * per_slot
+        peak = emission[frame, first:stop].max()
+        total = 0.0
+        for state in range(first, stop):
+            density[frame, state] = np.exp(emission[frame, state] - peak)
+            came = 1.0 * (frame == 0 and state == 0)
+            if frame:
+                came = forward[frame - 1, state] * stay[state]
+                if state:
+                    came += forward[frame - 1, state - 1] * leave[state - 1]
+            forward[frame, state] = came * density[frame, state]
+            total += forward[frame, state]
+        if total > _LEAST:
+            forward[frame, first:stop] /= total
+    return density, forward
