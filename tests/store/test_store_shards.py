@@ -1,8 +1,13 @@
 """Small reads straight from the shard files give what Zarr gives, and find damage."""
 
+import os
+import shutil
+from multiprocessing import get_context
+
 import numpy as np
 import pytest
 
+from store import shards
 from store.arrays import geometry, open_array, read_rows
 from store.errors import StoreError
 from store.feature_store import FeatureStore
@@ -60,3 +65,55 @@ def test_a_lost_shard_is_nan_unchecked_and_an_error_checked(store):
     assert np.isnan(FeatureStore.open(store.path, checked=False).read("mel", "toy/u000")).all()
     with pytest.raises(StoreError, match="other values"):
         FeatureStore.open(store.path).read("mel", "toy/u000")
+
+
+def test_the_index_of_a_shard_is_of_the_file_that_is_there(store, tmp_path):
+    """A reader that lives on sees a file that was put back from a backup, and one that was lost."""
+    feature = spec((16,))
+    rows = fill(store, feature, [3000]).rows["toy/u000"]
+    path = store.layout.array(feature.digest, "toy")
+    reader, array, shard = (
+        FeatureStore.open(store.path, checked=False),
+        open_array(path, mode="r+"),
+        path / "c/0/0",
+    )
+    np.testing.assert_array_equal(reader.read("mel", "toy/u000"), rows)
+    shutil.copyfile(shard, tmp_path / "backup")
+    array[:3000] = 0.0  # packs to less, so that each chunk lies elsewhere
+    assert not reader.read("mel", "toy/u000").any()
+    os.replace(tmp_path / "backup", shard)
+    np.testing.assert_array_equal(reader.read("mel", "toy/u000"), rows)
+    shard.unlink()
+    assert np.isnan(reader.read("mel", "toy/u000")).all()
+
+
+def test_few_indexes_are_kept(store, monkeypatch):
+    monkeypatch.setattr(shards, "MOST_INDEXES", 3)
+    feature = spec((16,), kind="utterance")  # shards of 512 rows
+    fill(store, feature, [512 * 8])
+    path = store.layout.array(feature.digest, "toy")
+    files, array = ShardFiles(path, geometry(feature)), open_array(path)
+    for start in (*range(0, 512 * 8, 100), 7, 600):
+        stop = min(start + 50, 512 * 8)
+        np.testing.assert_array_equal(files.read(start, stop, None), read_rows(array, start, stop))
+        assert 0 < len(files._indexes) <= 3
+
+
+def read_there(reader, told):
+    told.put({name: reader.read("mel", name) for name in ("toy/u001", "toy/u000")})
+
+
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+def test_a_reader_that_has_read_goes_on_in_another_process(store, way):
+    filled = fill(store, spec((16,)), [700, 9000])
+    reader = FeatureStore.open(store.path)
+    reader.read("mel", "toy/u000")
+    processes = get_context(way)
+    told = processes.Queue()
+    process = processes.Process(target=read_there, args=(reader, told))
+    process.start()
+    found = told.get(timeout=120)
+    process.join(timeout=120)
+    for name, rows in filled.rows.items():
+        np.testing.assert_array_equal(found[name], rows)
+        np.testing.assert_array_equal(reader.read("mel", name), rows)
