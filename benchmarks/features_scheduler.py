@@ -14,7 +14,7 @@ from benchmarks.features import Options
 from benchmarks.figures import Figure
 from benchmarks.store_planning import SAMPLES, utterance
 from features.extractor import build_extractors
-from pipeline.build import run_on_cluster
+from pipeline.cluster import run_on_cluster
 from pipeline.items import Limits, WorkItem
 from pipeline.plan import plan
 from pipeline.work import Job, Receipt
@@ -52,7 +52,7 @@ def rate(client: Client, jobs: Iterable[Job], seconds: float = 0) -> tuple[int, 
     process = psutil.Process()
     before, began = process.cpu_times(), time.perf_counter()
     some = takewhile(lambda _: not seconds or time.perf_counter() - began < seconds, jobs)
-    done = sum(1 for _ in run_on_cluster(client, some, run=no_op))
+    done = sum(1 for _ in run_on_cluster(client, some, run=no_op, places=CLUSTER))
     taken, after = time.perf_counter() - began, process.cpu_times()
     return done, done / taken, (after.user + after.system - before.user - before.system) / done
 

@@ -93,7 +93,10 @@ def to_mono(audio: NativeAudio, rate: int = COMMON_RATE) -> NDArray[np.float32]:
     The resampler is soxr (HQ, linear phase); where its length differs from the law by a sample, the end is
     cut or padded with zeros.
     """
-    mono: NDArray[np.float32] = audio.samples.mean(axis=1, dtype=np.float32)
+    if audio.channels == 1:
+        mono = np.ascontiguousarray(audio.samples[:, 0])
+    else:
+        mono = audio.samples.mean(axis=1, dtype=np.float32)
     if audio.rate == rate:
         return mono
     wanted = resampled_length(audio.n_samples, audio.rate, rate)

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from store.catalogue import Placement
 from store.records import PhoneInterval, Utterance
 
+LEAST_SECONDS, TAPER = 60.0, 8
+"""Seconds of audio below which no item is cut, and the share of what is left that one may hold: the last
+items are the smallest, so that workers end together."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -18,7 +22,7 @@ class Limits:
     @classmethod
     def for_audio(cls, seconds: float) -> "Limits":
         """Return limits that give some 32 items, of one to ten minutes: few to track, enough to share out."""
-        return cls(seconds=min(max(seconds / 32, 60.0), 600.0))
+        return cls(seconds=min(max(seconds / 32, LEAST_SECONDS), 600.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,19 +86,28 @@ def by_length(recording: Recording) -> tuple[float, str]:
 def grouped(
     recordings: Sequence[Recording], limits: Limits, row_bytes: Mapping[str, int]
 ) -> Iterator[list[Recording]]:
-    """Yield runs of ``recordings`` within the limits, one recording at least; ``row_bytes`` is by spec."""
+    """Yield runs of ``recordings`` within the limits, one recording at least; ``row_bytes`` is by spec.
+
+    The last runs get shorter and shorter, down to `LEAST_SECONDS`.
+    """
     group: list[Recording] = []
     seconds, held = 0.0, 0
+    left = sum(recording.utterance.seconds for recording in recordings)
+    most = _most_seconds(left, limits)
     for recording in recordings:
         more = recording.utterance.seconds
         size = sum(task.length * row_bytes[task.spec] for task in recording.tasks)
-        full = (
-            len(group) == limits.recordings or seconds + more > limits.seconds or held + size > limits.bytes
-        )
+        full = len(group) == limits.recordings or seconds + more > most or held + size > limits.bytes
         if group and full:
             yield group
-            group, seconds, held = [], 0.0, 0
+            left -= seconds
+            group, seconds, held, most = [], 0.0, 0, _most_seconds(left, limits)
         group.append(recording)
         seconds, held = seconds + more, held + size
     if group:
         yield group
+
+
+def _most_seconds(left: float, limits: Limits) -> float:
+    """Return the seconds of the next run, where ``left`` seconds are to be shared out."""
+    return min(limits.seconds, max(left / TAPER, LEAST_SECONDS))

@@ -14,6 +14,7 @@ from features.clip import Clip
 from features.contract import Extractor
 from pipeline.audio import NativeAudio, content_hash, read_native, to_mono
 from pipeline.items import Recording, Task, WorkItem
+from pipeline.memory import keep_freed_memory
 from store.catalogue import read_placed, write_item
 from store.errors import AudioError
 from store.records import FeatureSpec, Utterance
@@ -104,6 +105,7 @@ def run_item(job: Job) -> Receipt:
     StoreError
         If rows cannot be read from or written to the store.
     """
+    keep_freed_memory()
     specs = {extractor.spec.digest: extractor.spec for extractor in job.extractors}
     # BLAS sums in another order with another number of threads: with one, all builds agree bit by bit.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(max_workers=1) as disk:

@@ -18,7 +18,7 @@ FEATURES_MAY_USE = {"store.records", "store.errors", "store.digests", "store.voc
 TRAINING_MAY_USE = {"features.segments", "features.framing"}
 OWNERS = {
     "prefect": ("flows/",),
-    "distributed": ("pipeline/build.py",),
+    "distributed": ("pipeline/cluster.py",),
     "soundfile": ("pipeline/audio.py",),
     "soxr": ("pipeline/audio.py",),
     "parselmouth": ("features/formants.py", "features/pitch.py"),
@@ -117,7 +117,7 @@ def test_the_dask_scheduler_is_used_in_one_place():
         for name, _ in imports(path)
         if name.split(".")[0] == "dask" and not name.startswith("dask.array")
     }
-    assert users <= {"pipeline/build.py"}
+    assert users <= {"pipeline/cluster.py"}
 
 
 def test_the_environment_is_read_in_one_place():

@@ -240,7 +240,7 @@ def test_workers_that_do_not_start_are_a_clear_error(store, root, monkeypatch):
 def test_a_corpus_without_a_folder_and_a_scheduler_that_is_not_there_are_clear_errors(
     store, root, monkeypatch
 ):
-    monkeypatch.setattr("pipeline.build.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("pipeline.cluster.CONNECT_SECONDS", 1)
     given = inputs(store, root, [recorded(root, 1)])
     with pytest.raises(ConfigurationError, match="the folder of corpus toy"):
         rebuild(store, replace(given, roots={}), BOTH)
