@@ -14,6 +14,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,10 @@ PARTS = ("pipeline", "peers", "encoder", "memory", "start", "scheduler")
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure: ``clips`` bounds each part (None: its default), ``folder`` is for temporary files."""
+    """What to measure: ``clips`` bounds each part (None: its default), ``folder`` is for temporary files.
+
+    ``seen`` are the figures of the parts that ran before.
+    """
 
     folder: Path
     corpora: Path | None
@@ -34,6 +38,7 @@ class Options:
     items: int
     seconds: float
     hours: tuple[float, float]
+    seen: Sequence[Figure] = ()
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
@@ -68,8 +73,9 @@ def main(arguments: list[str] | None = None) -> int:
     for part in chosen:
         folder = Path(tempfile.mkdtemp(prefix=f"bench-{part}-", dir=given.folder))
         options = Options(
-            folder, corpora, given.clips, given.workers, model, given.items, given.seconds, tuple(given.hours)
-        )
+            folder, corpora, given.clips, given.workers, model, given.items, given.seconds,
+            tuple(given.hours), figures,
+        )  # fmt: skip
         print(f"\n== {part}", flush=True)
         began = time.perf_counter()
         try:

@@ -113,6 +113,7 @@ def by_datasets(paths: list[str], folder: Path, workers: int) -> None:
 
 def by_us(paths: list[str], folder: Path, workers: int) -> None:
     from benchmarks.features_input import build, listed
+    from benchmarks.features_pipeline import between
     from features.extractor import build_extractors
 
     marks: list[tuple[float, float]] = []
@@ -121,9 +122,7 @@ def by_us(paths: list[str], folder: Path, workers: int) -> None:
         folder / "store", given, extractors, workers=workers,
         progress=lambda seen: marks.append((time.perf_counter(), seen.seconds_audio)),
     )  # fmt: skip
-    (first, before), (last, after) = marks[0], marks[-1]
-    if last > first:
-        FOUND["steady"] = (after - before) / (last - first)
+    FOUND["steady"] = between(marks)
 
 
 TOOLS: dict[str, tuple[Callable[[list[str], Path, int], None], tuple[str, ...]]] = {

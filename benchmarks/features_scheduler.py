@@ -2,7 +2,7 @@
 
 import time
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import repeat, takewhile
@@ -11,6 +11,7 @@ import psutil
 from distributed import Client, LocalCluster
 
 from benchmarks.features import Options
+from benchmarks.features_pipeline import NAMES, SPEED, STORED
 from benchmarks.figures import Figure
 from benchmarks.store_planning import SAMPLES, utterance
 from features.extractor import build_extractors
@@ -22,11 +23,8 @@ from pipeline.work import Job, Receipt
 PART = "scheduler"
 HOURS, CLUSTER, CLIP = 10_000, 100, SAMPLES / 16_000
 """Of the forecast: hours of audio, workers, seconds of a recording."""
-NAMES = ("logmel80", "lmf23", "mfcc13", "contrast7", "formants")
 PLANNED = 20_000
 NOTHING = Receipt(recordings=0, seconds_audio=0.0, seconds_reading=0.0, work=(), failures=())
-REAL_TIME, MB_AN_HOUR = 50.0, 130.0
-"""Of one worker for the five features, as the part "pipeline" prints them: see docs/benchmarks.md."""
 
 
 def no_op(_: Job) -> Receipt:
@@ -80,14 +78,17 @@ def measure(options: Options) -> list[Figure]:
         Figure(PART, "scheduler and client", cost * 1e3, "ms of processor an item"),
         Figure(PART, f"memory that {done:,} items left in the scheduler's process", grown / 1e6, "MB"),
         Figure(PART, "no-op work items of ten minutes and five features", whole, "items a second"),
-        *forecast(whole, bytes_a_recording),
+        *forecast(whole, bytes_a_recording, {item.what: item.value for item in options.seen}),
     ]
 
 
-def forecast(items_a_second: float, bytes_a_recording: float) -> list[Figure]:
-    """Return what 10,000 h on 100 workers come to, from the rates of this run and the measured ones."""
+def forecast(items_a_second: float, bytes_a_recording: float, seen: Mapping[str, float]) -> list[Figure]:
+    """Return what 10,000 h on 100 workers come to, from rates of this run (``seen``, by figure)."""
+    if SPEED not in seen:
+        print("        no forecast: it stands on the rates of --only pipeline,scheduler")
+        return []
     items, recordings = HOURS * 3600 / 600, HOURS * 3600 / CLIP
-    computing = HOURS / (REAL_TIME * CLUSTER)
+    computing = HOURS / (seen[SPEED] * CLUSTER)
     scheduling = items / items_a_second / 3600
     limits = {
         "memory of the planning process": recordings * bytes_a_recording / 64e9,
@@ -95,13 +96,13 @@ def forecast(items_a_second: float, bytes_a_recording: float) -> list[Figure]:
         "files in a folder": items * len(NAMES) / 10e6,
     }
     first = max(limits, key=lambda name: limits[name])
-    print(f"        forecast for {HOURS:,} h on {CLUSTER} workers at {REAL_TIME:.0f} x real time each; "
+    print(f"        forecast for {HOURS:,} h on {CLUSTER} workers at {seen[SPEED]:.0f} x real time each; "
           f"what breaks first: {first} ({limits[first]:.2g} of what there is)")  # fmt: skip
     return [
         Figure(PART, "forecast: work items", items),
         Figure(PART, "forecast: rows of features to plan", recordings * len(NAMES)),
         Figure(PART, "forecast: memory to plan them at once", recordings * bytes_a_recording / 1e9, "GB"),
-        Figure(PART, "forecast: stored", HOURS * MB_AN_HOUR / 1e6, "TB"),
+        Figure(PART, "forecast: stored", HOURS * seen[STORED] / 1e6, "TB"),
         Figure(PART, "forecast: computing", computing, "h"),
         Figure(PART, "forecast: scheduler busy", scheduling, "h"),
     ]

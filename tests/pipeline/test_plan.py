@@ -177,6 +177,18 @@ def test_the_forecast_is_rows_times_the_size_of_a_row():
     assert (row.name, row.rows, row.bytes) == ("loudness", 2 * 51, 2 * 51 * 8)
 
 
+def test_the_last_items_get_shorter_so_that_workers_end_together():
+    items = [utterance(number, n_samples=16_000 * 20) for number in range(60)]
+    built = plan(items, {}, [FRAMES], {}, limits=Limits(seconds=300)).items
+    seconds = [sum(part.utterance.seconds for part in item.recordings) for item in built]
+    left = [sum(seconds[at:]) for at in range(len(seconds))]
+    assert sum(seconds) == 1200
+    assert seconds == sorted(seconds, reverse=True)
+    assert all(part <= max(60, rest / 8) for part, rest in zip(seconds, left, strict=True))
+    assert max(seconds) > 100
+    assert min(seconds) >= 20
+
+
 def test_limits_stay_between_one_minute_and_ten():
     assert Limits.for_audio(10).seconds == 60
     assert Limits.for_audio(3200).seconds == 100
