@@ -33,6 +33,13 @@ JOBS_AT_ONCE = 6
 LARGE_GRAPH = {"distributed.admin.large-graph-warning-threshold": "1 GiB"}
 """Dask warns of 10 MB in one request; jobs for a hundred workers are more."""
 
+UNWATCHED = {
+    "distributed.worker.profile.enabled": False,  # looks at every thread a hundred times a second
+    "distributed.admin.tick.interval": "1s",  # 20 ms otherwise, in each of a handful of processes' servers
+    "distributed.admin.system-monitor.interval": "10s",
+}
+"""What Dask does for its dashboard alone: a twentieth of two cores."""
+
 NO_DASHBOARD = "dashboard: none; 'pip install bokeh' shows the workers in a browser the next time"
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -187,7 +194,7 @@ def _own_cluster(workers: int, dashboard: bool, extractors: Sequence[Extractor])
     settings = {
         **{f"distributed.nanny.pre-spawn-environ.{name}": threads for name in THREAD_VARIABLES},
         "distributed.worker.preload": sorted(modules),  # in a job, imports would share time with Dask's loop
-        "distributed.worker.profile.enabled": dashboard,  # looks at every thread a hundred times a second
+        **({} if dashboard else UNWATCHED),
     }
     with dask.config.set(settings):
         try:
