@@ -193,6 +193,8 @@ def _own_cluster(workers: int, dashboard: bool, extractors: Sequence[Extractor])
     modules = {__name__, *(type(item).__module__ for item in extractors)}
     settings = {
         **{f"distributed.nanny.pre-spawn-environ.{name}": threads for name in THREAD_VARIABLES},
+        # Dask gives a worker up that is absent 15 s after its death, also where it is just dying once more.
+        "distributed.deploy.lost-worker-timeout": "365 days",
         "distributed.worker.preload": sorted(modules),  # in a job, imports would share time with Dask's loop
         **({} if dashboard else UNWATCHED),
     }
