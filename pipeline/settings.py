@@ -84,6 +84,11 @@ class BuildSettings(BaseModel):
     gate_fastest: float = Field(default=_GATE.fastest, ge=1)
     """Most phones per second of speech, as a multiple of the corpus's median."""
 
+    gate_cut: float = Field(default=_GATE.cut, gt=0)
+    """How many robust standard deviations the last phones of a recording without silence at its end may score
+    below the corpus's, where they are short too: beyond that it is taken for cut off. The rule rests where
+    more than a third of a corpus's recordings end without silence."""
+
     retrain: bool = False
     """Train the aligner anew, which replaces every alignment of the corpora in the build."""
 
@@ -109,6 +114,7 @@ class BuildSettings(BaseModel):
             floor=self.gate_floor,
             slowest=self.gate_slowest,
             fastest=self.gate_fastest,
+            cut=self.gate_cut,
         )
 
     @field_validator("names")

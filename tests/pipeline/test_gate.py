@@ -1,7 +1,7 @@
 """The quality gate: what it rejects and with which words, and that it finds wrong texts on EMO-DB."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -40,7 +40,22 @@ def alignment(*lengths: float, score: float = -0.3, silence: float = 0.5) -> Ali
 
 def quality(n: int = FEWEST) -> Quality:
     """A corpus in which nothing is wrong."""
-    return Quality(np.linspace(-0.4, -0.2, n), np.full(n, 2), np.full(n, 10), np.full(n, 12.0))
+    return Quality(
+        np.linspace(-0.4, -0.2, n), np.full(n, 2), np.full(n, 10), np.full(n, 12.0),
+        last_score=np.linspace(-0.4, -0.2, n), last_length=np.linspace(0.07, 0.1, n),
+        open_end=np.zeros(n, dtype=bool),
+    )  # fmt: skip
+
+
+def cut_short(place: int = 4) -> Quality:
+    """The usual corpus with one recording that stops in the middle of its text."""
+    usual = quality()
+    return replace(
+        usual,
+        last_score=with_value(usual.last_score, place, -2.0),
+        last_length=with_value(usual.last_length, place, 0.04),
+        open_end=np.arange(len(usual.open_end)) == place,
+    )
 
 
 def with_value(values: NDArray[Any], place: int, value: float) -> NDArray[Any]:
@@ -52,6 +67,24 @@ def test_measurements_count_speech_only() -> None:
     assert found.at_floor.tolist() == [1, 0, 0]
     assert found.phones.tolist() == [3, 2, 0]
     assert found.rate == pytest.approx([15.0, 10.0, 0.0])
+    assert found.last_length[:2] == pytest.approx([(0.03 * 0.07 * 0.1) ** (1 / 3), (0.031 * 0.169) ** 0.5])
+    assert np.isnan(found.last_length[2])
+    assert found.last_score[:2].tolist() == [0.0, 0.0]
+    assert found.open_end.tolist() == [True, True, False]
+
+
+def test_the_last_three_phones_are_measured_and_silence_after_them_is_seen() -> None:
+    row = alignment(0.5, 0.5, 0.04, 0.04, 0.04)
+    scores = (0.0, -9.0, -9.0, -1.0, -2.0, -3.0)
+    row = replace(
+        row, intervals=tuple(replace(i, score=s) for i, s in zip(row.intervals, scores, strict=True))
+    )
+    end = row.intervals[-1].stop
+    pause = PhoneInterval(phone="", vowel=None, start=end, stop=end + 80, score=0.0)
+    found = measure_quality([row, replace(row, intervals=(*row.intervals, pause))])
+    assert found.last_score.tolist() == [-2.0, -2.0]
+    assert found.last_length == pytest.approx([0.04, 0.04])
+    assert found.open_end.tolist() == [True, False]
 
 
 def test_nothing_measured() -> None:
@@ -78,6 +111,35 @@ def test_each_fault_has_its_number_and_threshold() -> None:
     assert found[2].startswith("3.0 phones/s")
     assert found[3] == "80 % of its phones last 30 ms or less (gate_floor: at most 50 %)"
     assert found[4:] == [None] * (FEWEST - 4)
+
+
+def test_a_recording_that_stops_before_its_text_is_rejected() -> None:
+    found = faults(cut_short(), Gate())
+    assert found[4] == (
+        "it ends in speech, and its last 3 phones last 40 ms (the corpus's 85 ms) with a score of -2.00: "
+        "it may be cut (gate_cut: at least -0.68)"
+    )
+    assert [k for k, why in enumerate(found) if why] == [4]
+
+
+@pytest.mark.parametrize("as_usual", ["last_score", "last_length", "open_end"])
+def test_all_three_signs_of_a_cut_are_needed(as_usual: str) -> None:
+    one_sign_less = replace(cut_short(), **{as_usual: getattr(quality(), as_usual)})
+    assert faults(one_sign_less, Gate()) == [None] * FEWEST
+
+
+def test_ends_in_speech_are_no_sign_where_they_are_usual() -> None:
+    for share, rejected in ((0.3, [4]), (0.4, [])):
+        some = replace(cut_short(), open_end=np.arange(FEWEST) < FEWEST * share)
+        assert [place for place, why in enumerate(faults(some, Gate())) if why] == rejected
+
+
+def test_a_cut_is_told_by_scores_of_a_trained_model_in_a_corpus_only() -> None:
+    assert faults(cut_short(), Gate(cut=100)) == [None] * FEWEST
+    assert faults(cut_short(), Gate(), certain=False) == [None] * FEWEST
+    assert faults(cut_short(), Gate(), scored=False) == [None] * FEWEST
+    few = {name: values[: FEWEST - 1] for name, values in asdict(cut_short()).items()}
+    assert faults(Quality(**few), Gate()) == [None] * (FEWEST - 1)
 
 
 def test_a_score_far_below_the_corpus_is_rejected_though_it_is_above_the_fixed_threshold() -> None:
@@ -208,6 +270,22 @@ def test_clips_cut_in_mid_word_are_rejected_or_right_up_to_the_cut(kept: float) 
     assert rejected <= changed
     assert kept > 0.5 or len(rejected) >= 0.9 * len(changed)
     assert (moved > 0.05).sum() <= 0.03 * len(moved)
+
+
+@needs_emodb
+def test_most_clips_without_the_last_tenth_of_their_speech_are_rejected_as_cut() -> None:
+    rows = some_of_emodb("10 11")
+    whole = {row.utterance: row.phones for row in align(trained(), "emodb", rows, load).alignments}
+    changed = {utterance.id for utterance in rows[::5]}
+
+    def cut(utterance: Utterance) -> NDArray[np.float32]:
+        samples, phones = load(utterance), whole[utterance.id]
+        end = phones[0].start + 0.9 * (phones[-1].stop - phones[0].start)
+        return samples[: int(end)] if utterance.id in changed else samples
+
+    found = align(trained(), "emodb", rows, cut, gate=Gate())
+    assert {row.utterance for row in found.unaligned} <= changed
+    assert sum("it may be cut" in row.reason for row in found.unaligned) >= 0.6 * len(changed)
 
 
 @needs_emodb
