@@ -111,7 +111,7 @@ def train(
             more = max(0, goal - started) * (step + 1) // recipe.growing
             mixtures = split(mixtures, counts, started + more)
         mixtures = update(mixtures, frames, states)
-        log_stay, log_leave = _transitions(paths, plans, len(model.log_stay))
+        log_stay, log_leave = _transitions(paths, plans, model)
         model = replace(model, mixtures=mixtures, log_stay=log_stay, log_leave=log_leave)
         if step + 1 in recipe.kept_passes():
             kept.append(mixtures)
@@ -145,7 +145,7 @@ def _with_contexts(
     kept = []
     for step in range(recipe.context_passes):
         frames, states, paths = _align_all(model, examples, plans, recipe.acoustic_scale)
-        log_stay, log_leave = _transitions(paths, plans, len(model.log_stay))
+        log_stay, log_leave = _transitions(paths, plans, model)
         kept.append(update(model.mixtures, frames, states))
         model = replace(model, mixtures=kept[-1], log_stay=log_stay, log_leave=log_leave)
         if progress:
@@ -187,8 +187,10 @@ def _align_all(
 
 
 def _transitions(
-    paths: Sequence[NDArray[np.int64]], plans: Sequence[_Plan], n_states: int
+    paths: Sequence[NDArray[np.int64]], plans: Sequence[_Plan], model: Model
 ) -> tuple[Array, Array]:
+    """Return the transitions counted on ``paths``; states on none of them keep the model's."""
+    n_states = len(model.log_stay)
     stays, leaves = np.zeros(n_states, dtype=np.int64), np.zeros(n_states, dtype=np.int64)
     for path, plan in zip(paths, plans, strict=True):
         if len(path):
@@ -196,4 +198,6 @@ def _transitions(
             states = plan.states[plan.graph.pdf[path]]
             stays += np.bincount(states[~moved], minlength=n_states)
             leaves += np.bincount(states[moved], minlength=n_states)
-    return transitions(stays, leaves)
+    log_stay, log_leave = transitions(stays, leaves)
+    seen = stays + leaves > 0
+    return np.where(seen, log_stay, model.log_stay), np.where(seen, log_leave, model.log_leave)

@@ -74,6 +74,11 @@ def test_training_finds_where_a_phone_begins_otherwise() -> None:
     assert Context("a", 0, "stop") in trained.contexts
     place = 12 + trained.contexts.index(Context("a", 0, "stop"))
     assert trained.mixtures.means[place] == pytest.approx(truth.mixtures.means[12], abs=0.5)
+    general = train(model(), examples, {}, replace(one_a_state, context_passes=0))
+    unused = np.setdiff1d(np.arange(12), trained.states(SLOTS))  # all of whose neighbours have contexts
+    assert len(unused)
+    assert np.array_equal(trained.log_stay[unused], general.log_stay[unused])
+    assert np.array_equal(trained.log_leave[unused], general.log_leave[unused])
     few = train(model(), examples, {}, replace(one_a_state, context_frames=10**6))
     assert few.contexts == ()
     assert len(few.log_stay) == 12
