@@ -42,6 +42,7 @@ class EmbeddedAligner:
         self.notes: tuple[str, ...] = (
             *(() if self.model.trained_s else (SEED_ONLY,)),
             *_outgrown(self.model, corpus),
+            *_without_contexts(self.model),
         )
         self.identity = digest({
             "aligner": self.name, "version": VERSION, "recipe": asdict(self._recipe), "espeak": version(),
@@ -130,6 +131,16 @@ def _outgrown(model: Model, corpus: Sequence[Utterance]) -> tuple[str, ...]:
     return (
         f"the stored model was trained when {model.corpus_size} of these {present} utterances were there: "
         "--retrain trains it on all of them and replaces all alignments",
+    )
+
+
+def _without_contexts(model: Model) -> tuple[str, ...]:
+    """Return what to say of a model trained before there were contexts."""
+    if not model.trained_s or model.asked_contexts:
+        return ()
+    return (
+        "the stored model knows no contexts of phones: --retrain gives it those that are frequent enough "
+        "and replaces all alignments",
     )
 
 

@@ -18,7 +18,8 @@ from pipeline.phones import articulatory_class
 from store.errors import AlignmentError
 from store.vocabulary import SILENCE
 
-FORMAT = 1
+FORMATS = (1, 2)
+"""Formats that can be read; 2 has contexts, which a reader of 1 would pass over."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Model:
     after any neighbour, then those of ``contexts``. ``trained_s`` is the seconds of the
     user's speech it was trained on, 0 for the seed alone; ``corpus_size`` the utterances that could be
     aligned in the corpus it was trained for (0 where a model of an earlier version does not say).
+    ``asked_contexts`` is false for a model of a version that knew none; a later one may have found none.
     """
 
     units: tuple[str, ...]
@@ -39,6 +41,7 @@ class Model:
     trained_s: float
     corpus_size: int = 0
     contexts: tuple[Context, ...] = ()
+    asked_contexts: bool = True
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -98,8 +101,9 @@ class Model:
         """Return the model as npz bytes; equal models give equal bytes."""
         names = sorted(self.speakers)
         header = {
-            "format": FORMAT, "states": STATES, "units": self.units, "speakers": names,
-            "corpus_size": self.corpus_size, "contexts": self.contexts,
+            "format": FORMATS[bool(self.contexts)], "states": STATES, "units": self.units,
+            "speakers": names, "corpus_size": self.corpus_size,
+            **({"contexts": self.contexts} if self.asked_contexts else {}),
         }  # fmt: skip
         means = np.array([self.speakers[name] for name in names], dtype=np.float32)
         buffer = io.BytesIO()
@@ -120,14 +124,14 @@ def from_bytes(data: bytes) -> Model:
             parts = {name: file[name] for name in file.files if name != "header"}
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise _unreadable(str(error)) from error
-    if header.get("format") != FORMAT or header.get("states") != STATES:
+    if header.get("format") not in FORMATS or header.get("states") != STATES:
         raise _unreadable(f"format {header.get('format')} with {header.get('states')} states")
     mixtures = Mixtures(parts["log_weights"], parts["means"], parts["variances"], parts["first"])
     speakers = dict(zip(header["speakers"], parts["speaker_means"], strict=True))
     return Model(
         tuple(header["units"]), mixtures, parts["log_stay"], parts["log_leave"], speakers,
         float(parts["trained_s"]), int(header.get("corpus_size", 0)),
-        tuple(Context(*context) for context in header.get("contexts", ())),
+        tuple(Context(*context) for context in header.get("contexts", ())), "contexts" in header,
     )  # fmt: skip
 
 
@@ -163,5 +167,7 @@ def transitions(stays: NDArray[np.int64], leaves: NDArray[np.int64]) -> tuple[Ar
 
 def _unreadable(found: str) -> AlignmentError:
     return AlignmentError(
-        f"a model of the embedded aligner, format {FORMAT}", found, "train a new one with --retrain"
+        f"a model of the embedded aligner, format {' or '.join(map(str, FORMATS))}",
+        found,
+        "train a new one with --retrain",
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline import espeak
 from pipeline.align import AlignedCorpus, align, seed_only
+from pipeline.aligners.model import from_bytes
 from pipeline.aligners.seed import _to_common_rate
 from store.errors import AlignmentError, AudioError, ConfigurationError
 from store.records import Alignment, Utterance
@@ -109,6 +110,18 @@ def test_a_model_that_the_corpus_has_outgrown_is_said_with_the_remedy() -> None:
     assert any("trained when 1 of these 3 utterances were there: --retrain" in note for note in grown.notes)
     assert "--retrain" not in " ".join(run(store, CORPUS[:2]).notes)
     assert "--retrain" not in " ".join(run(store, CORPUS, retrain=True).notes)
+
+
+@pytest.mark.parametrize(("seconds", "asked", "said"), [(90.0, False, 1), (90.0, True, 0), (0.0, False, 0)])
+def test_a_trained_model_from_before_contexts_is_said_with_the_remedy(
+    seconds: float, asked: bool, said: int
+) -> None:
+    store = MemoryStore()
+    run(store, CORPUS)
+    stored = replace(from_bytes(store.models["embedded-toy"][-1]), trained_s=seconds, asked_contexts=asked)
+    store.put_model("embedded-toy", stored.to_bytes())
+    assert sum("knows no contexts of phones: --retrain" in note for note in run(store, CORPUS).notes) == said
+    assert "contexts" not in " ".join(run(store, CORPUS, retrain=True).notes)
 
 
 def test_what_aligning_took_is_told_apart_from_making_the_model() -> None:

@@ -1,5 +1,7 @@
 """Contexts of phones in the embedded aligner's model, and boundaries in the mean over all near paths."""
 
+import io
+import json
 from dataclasses import replace
 from itertools import pairwise, product
 
@@ -15,6 +17,7 @@ from pipeline.aligners.graph import Slot, best_path, build_graph, silence
 from pipeline.aligners.hmm import Mixtures
 from pipeline.aligners.model import Model, from_bytes
 from pipeline.aligners.training import Example, Recipe, train
+from store.errors import AlignmentError
 
 SLOTS = (silence(), Slot("t", "t"), Slot("aː", "a"), silence(), Slot("a", "a"), Slot("n", "n"), silence())
 UNITS = ("", "a", "n", "t")
@@ -57,6 +60,29 @@ def test_contexts_survive_the_bytes_and_change_the_digest() -> None:
     assert from_bytes(wide.to_bytes()).contexts == (Context("a", 0, "stop"),)
     assert from_bytes(wide.to_bytes()).to_bytes() == wide.to_bytes()
     assert len({wide.digest, model().digest, replace(wide, contexts=(Context("a", 0, "nasal"),)).digest}) == 3
+
+
+def header_of(data: bytes) -> dict[str, object]:
+    with np.load(io.BytesIO(data)) as file:
+        return dict(json.loads(bytes(file["header"])))
+
+
+def with_header(data: bytes, **changes: object) -> bytes:
+    """The model's bytes as another version would have written them."""
+    with np.load(io.BytesIO(data)) as file:
+        parts = {name: file[name] for name in file.files}
+    header = json.dumps({**header_of(data), **changes}).encode()
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{**parts, "header": np.frombuffer(header, np.uint8)})
+    return buffer.getvalue()
+
+
+def test_contexts_have_a_format_that_older_readers_refuse() -> None:
+    wide = model().with_contexts([Context("a", 0, "stop")]).to_bytes()
+    assert (header_of(model().to_bytes())["format"], header_of(wide)["format"]) == (1, 2)
+    assert from_bytes(with_header(wide, format=1)).contexts == (Context("a", 0, "stop"),)
+    with pytest.raises(AlignmentError, match=r"embedded aligner, format 1 or 2.*format 3.*--retrain"):
+        from_bytes(with_header(wide, format=3))
 
 
 def test_training_finds_where_a_phone_begins_otherwise() -> None:
