@@ -73,6 +73,8 @@ def bare(given: Recordings, processes: int) -> float:
 
 def between(marks: Sequence[tuple[float, float]]) -> float:
     """Return seconds of audio a second between the first and the last mark; 0 where there are no two."""
+    if not marks:
+        return 0.0
     (first, before), (last, after) = marks[0], marks[-1]
     return (after - before) / (last - first) if last > first else 0.0
 

@@ -190,12 +190,14 @@ def _run_on_worker(job: Job) -> Receipt:
 def _own_cluster(workers: int, dashboard: bool, extractors: Sequence[Extractor]) -> Iterator[LocalCluster]:
     """Start worker processes of one thread each, quiet, sharing the cores fairly."""
     threads = str(max(1, CPU_COUNT // workers))
+    theirs = dask.config.get("distributed.worker.preload", [])
     modules = {__name__, *(type(item).__module__ for item in extractors)}
     settings = {
         **{f"distributed.nanny.pre-spawn-environ.{name}": threads for name in THREAD_VARIABLES},
         # Dask gives a worker up that is absent 15 s after its death, also where it is just dying once more.
         "distributed.deploy.lost-worker-timeout": "365 days",
-        "distributed.worker.preload": sorted(modules),  # in a job, imports would share time with Dask's loop
+        # In a job, imports would share time with Dask's loop.
+        "distributed.worker.preload": [*([theirs] if isinstance(theirs, str) else theirs), *sorted(modules)],
         **({} if dashboard else UNWATCHED),
     }
     with dask.config.set(settings):

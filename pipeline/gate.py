@@ -145,13 +145,16 @@ def _note_cuts(found: list[str | None], quality: Quality, gate: Gate) -> None:
         return
     (usual, spread), lengths = _usual(quality.last_score), np.log(quality.last_length)
     usual_length, spread_of_length = _usual(lengths)
+    if not (spread > 0 and spread_of_length > 0):
+        return
     short = lengths < usual_length - _SHORTER * spread_of_length
     lowest = usual - gate.cut * spread
     for place in np.flatnonzero(quality.open_end & short & (quality.last_score < lowest)):
         found[place] = (
             f"it ends in speech, and its last {LAST} phones last {1000 * quality.last_length[place]:.0f} ms "
             f"(the corpus's {1000 * np.exp(usual_length):.0f} ms) with a score of "
-            f"{quality.last_score[place]:.2f}: it may be cut (gate_cut: at least {lowest:.2f})"
+            f"{quality.last_score[place]:.2f}: it may be cut (gate_cut: {gate.cut:g} robust SD under "
+            f"the corpus's median, {lowest:.2f})"
         )
 
 

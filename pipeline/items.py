@@ -21,7 +21,7 @@ class Limits:
 
     @classmethod
     def for_audio(cls, seconds: float) -> "Limits":
-        """Return limits that give some 32 items, of one to ten minutes: few to track, enough to share out."""
+        """Return limits that give some 32 items, of one to ten minutes, and the short last ones."""
         return cls(seconds=min(max(seconds / 32, LEAST_SECONDS), 600.0))
 
 
@@ -84,15 +84,15 @@ def by_length(recording: Recording) -> tuple[float, str]:
 
 
 def grouped(
-    recordings: Sequence[Recording], limits: Limits, row_bytes: Mapping[str, int]
+    recordings: Sequence[Recording], limits: Limits, row_bytes: Mapping[str, int], after: float = 0.0
 ) -> Iterator[list[Recording]]:
     """Yield runs of ``recordings`` within the limits, one recording at least; ``row_bytes`` is by spec.
 
-    The last runs get shorter and shorter, down to `LEAST_SECONDS`.
+    The last runs get shorter and shorter, down to `LEAST_SECONDS`, but for the ``after`` seconds that follow.
     """
     group: list[Recording] = []
     seconds, held = 0.0, 0
-    left = sum(recording.utterance.seconds for recording in recordings)
+    left = after + sum(recording.utterance.seconds for recording in recordings)
     most = _most_seconds(left, limits)
     for recording in recordings:
         more = recording.utterance.seconds

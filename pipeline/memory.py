@@ -17,7 +17,7 @@ def keep_freed_memory() -> bool:
 
     Otherwise glibc gives the spectra of each clip back to the system and takes them again for the next,
     and the system clears those pages each time: a sixth of a clip's time, and a third in Dask's workers,
-    which keep 64 KiB. The peak stays as it is: what is kept was in use before.
+    which keep 64 KiB. The peak hardly changes: what is kept was in use before.
     """
     if not sys.platform.startswith("linux"):
         return False

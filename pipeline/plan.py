@@ -154,11 +154,14 @@ class _Planner:
         seconds = sum(recording.utterance.seconds for recording in self.recordings.values())
         bounds = limits or Limits.for_audio(seconds)
         row_bytes = {wish.digest: wish.row_bytes for wish in self.wishes}
-        return tuple(
-            WorkItem(corpus=corpus, recordings=tuple(sorted(group, key=by_length)))
-            for corpus in sorted(by_corpus)
-            for group in grouped(by_corpus[corpus], bounds, row_bytes)
-        )
+        items: list[WorkItem] = []
+        for corpus in sorted(by_corpus):
+            seconds -= sum(recording.utterance.seconds for recording in by_corpus[corpus])
+            items.extend(
+                WorkItem(corpus=corpus, recordings=tuple(sorted(group, key=by_length)))
+                for group in grouped(by_corpus[corpus], bounds, row_bytes, after=seconds)
+            )
+        return tuple(items)
 
 
 def plan(

@@ -69,7 +69,7 @@ class BuildSettings(BaseModel):
     gate: bool = True
     """Leave out utterances whose alignment cannot be right, with the reason; see `pipeline.gate`."""
 
-    gate_score: float = _GATE.score
+    gate_score: float = Field(default=_GATE.score, le=0)
     """Lowest normalised score of the embedded aligner."""
 
     gate_score_spread: float = Field(default=_GATE.score_spread, gt=0)

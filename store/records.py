@@ -125,7 +125,7 @@ class FeatureSpec:
     ``dims`` is the shape of one row, e.g. ``(80,)`` or ``(layers, dim)``; ``sample_rate`` is the rate in Hz
     of the samples that it is computed from, `NATIVE_RATE` for that of each file; ``uses`` names what a row
     depends on beside the samples: ``"gender"`` and/or ``"alignment"``; ``parent`` is the digest of the spec
-    whose stored rows this one is derived from. ``params`` are copied.
+    whose stored rows this one is derived from. ``params`` are copied; the copy must not be changed.
     """
 
     name: str
@@ -139,7 +139,7 @@ class FeatureSpec:
     parent: str | None = None
 
     def __post_init__(self) -> None:
-        # Who changes the mapping afterwards must not change a spec whose digest is known.
+        # Who changes the mapping given must not change a spec whose digest is known.
         object.__setattr__(self, "params", deepcopy(dict(self.params)))
 
     @cached_property

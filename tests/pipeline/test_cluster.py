@@ -1,13 +1,15 @@
 """How jobs travel to workers and receipts come back; and what workers keep of memory."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
 
+import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from pipeline.cluster import JOBS_PER_WORKER, run_on_cluster
+from pipeline.cluster import JOBS_PER_WORKER, run_on_cluster, runner
 from pipeline.items import WorkItem
 from pipeline.work import Job, Receipt
 
@@ -22,11 +24,15 @@ def numbered(job: Job) -> Receipt:
     return Receipt(recordings=int(job.root), seconds_audio=0.0, seconds_reading=0.0, work=(), failures=())
 
 
+def preloaded() -> list[str]:
+    return dask.config.get("distributed.worker.preload")
+
+
 @pytest.fixture(scope="module")
 def client():
     with (
         LocalCluster(
-            n_workers=1, threads_per_worker=PLACES, processes=False, dashboard_address=None, memory_limit=0
+            n_workers=1, threads_per_worker=PLACES, processes=False, dashboard_address=":0", memory_limit=0
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):  # fmt: skip
@@ -56,6 +62,12 @@ def test_what_a_job_raises_reaches_the_caller(client):
         list(run_on_cluster(client, jobs, run=numbered, places=PLACES))
 
 
+def test_modules_that_a_site_preloads_stay_in_our_workers():
+    with dask.config.set({"distributed.worker.preload": ["colorsys"]}), runner(1, None, None, ()) as run:
+        (found,) = run.args[0].run(preloaded).values()
+    assert found == ["colorsys", "pipeline.cluster"]
+
+
 def test_no_jobs_are_no_receipts(client):
     assert list(run_on_cluster(client, [], run=numbered)) == []
 
@@ -79,7 +91,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     def faults(how: str) -> str:
         return subprocess.run(
             [sys.executable, "-c", code, how],
-            capture_output=True, text=True, check=True, env={"MALLOC_TRIM_THRESHOLD_": "65536"},
+            capture_output=True, text=True, check=True, env={**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"},
         ).stdout.strip()  # fmt: skip
 
     kept = faults("keep")

@@ -117,7 +117,7 @@ def test_a_recording_that_stops_before_its_text_is_rejected() -> None:
     found = faults(cut_short(), Gate())
     assert found[4] == (
         "it ends in speech, and its last 3 phones last 40 ms (the corpus's 85 ms) with a score of -2.00: "
-        "it may be cut (gate_cut: at least -0.68)"
+        "it may be cut (gate_cut: 5 robust SD under the corpus's median, -0.68)"
     )
     assert [k for k, why in enumerate(found) if why] == [4]
 
@@ -140,6 +140,14 @@ def test_a_cut_is_told_by_scores_of_a_trained_model_in_a_corpus_only() -> None:
     assert faults(cut_short(), Gate(), scored=False) == [None] * FEWEST
     few = {name: values[: FEWEST - 1] for name, values in asdict(cut_short()).items()}
     assert faults(Quality(**few), Gate()) == [None] * (FEWEST - 1)
+
+
+@pytest.mark.parametrize("alike", ["last_score", "last_length"])
+def test_nothing_is_cut_where_most_ends_are_the_same(alike: str) -> None:
+    """Without a spread every end a hair below the median would be far below it."""
+    one = float(np.median(getattr(cut_short(), alike)))
+    same = with_value(np.full(FEWEST, one), 4, one - 1e-4)
+    assert faults(replace(cut_short(), **{alike: same}), Gate()) == [None] * FEWEST
 
 
 def test_a_score_far_below_the_corpus_is_rejected_though_it_is_above_the_fixed_threshold() -> None:

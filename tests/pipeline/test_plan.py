@@ -189,6 +189,14 @@ def test_the_last_items_get_shorter_so_that_workers_end_together():
     assert min(seconds) >= 20
 
 
+def test_only_the_end_of_the_whole_build_is_cut_short():
+    first = [utterance(number, corpus="a", n_samples=16_000 * 20) for number in range(60)]
+    last = [utterance(number, corpus="b", n_samples=16_000 * 20) for number in range(300)]
+    built = plan([*first, *last], {}, [FRAMES], {}, limits=Limits(seconds=300)).items
+    assert [item.seconds for item in built if item.corpus == "a"] == [300.0] * 4
+    assert [item.seconds for item in built if item.corpus == "b"][-1] < 100
+
+
 def test_limits_stay_between_one_minute_and_ten():
     assert Limits.for_audio(10).seconds == 60
     assert Limits.for_audio(3200).seconds == 100

@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from multiprocessing import get_context
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -103,17 +104,36 @@ def read_there(reader, told):
     told.put({name: reader.read("mel", name) for name in ("toy/u001", "toy/u000")})
 
 
-@pytest.mark.parametrize("way", ["fork", "spawn"])
-def test_a_reader_that_has_read_goes_on_in_another_process(store, way):
-    filled = fill(store, spec((16,)), [700, 9000])
-    reader = FeatureStore.open(store.path)
+HANDED_ON = """
+import sys
+from multiprocessing import get_context
+import numpy as np
+from store.feature_store import FeatureStore
+from tests.store.test_store_shards import read_there
+
+if __name__ == "__main__":
+    reader = FeatureStore.open(sys.argv[1])
     reader.read("mel", "toy/u000")
-    processes = get_context(way)
+    processes = get_context(sys.argv[2])
     told = processes.Queue()
-    process = processes.Process(target=read_there, args=(reader, told))
+    process = processes.Process(target=read_there, args=(reader, told), daemon=True)
     process.start()
-    found = told.get(timeout=120)
-    process.join(timeout=120)
-    for name, rows in filled.rows.items():
-        np.testing.assert_array_equal(found[name], rows)
-        np.testing.assert_array_equal(reader.read("mel", name), rows)
+    found = told.get(timeout=100)
+    np.savez(sys.argv[3], there=list(found.values()), here=[reader.read("mel", name) for name in found])
+"""
+
+
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+def test_a_reader_that_has_read_goes_on_in_another_process(store, tmp_path, way):
+    filled = fill(store, spec((16,)), [900, 900])
+    script, kept = tmp_path / "handed_on.py", tmp_path / "found.npz"
+    script.write_text(HANDED_ON, encoding="utf-8")
+    # In a process of its own: this one may hold threads of earlier tests, which a fork would lose.
+    command = [sys.executable, str(script), str(store.path), way, str(kept)]
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180, env=paths)
+    assert done.returncode == 0, done.stderr
+    with np.load(kept) as found:
+        for where in ("there", "here"):
+            for rows, name in zip(found[where], ("toy/u001", "toy/u000"), strict=True):
+                np.testing.assert_array_equal(rows, filled.rows[name])
