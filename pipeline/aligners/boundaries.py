@@ -28,7 +28,7 @@ def mean_boundaries(
     frames = np.arange(len(path))
     lowest, highest = place[np.maximum(frames - REACH, 0)], place[np.minimum(frames + REACH, len(path) - 1)]
     expected = expected_frames(
-        np.take(log_likelihood, pdf, axis=1), np.exp(log_stay[pdf].astype(np.float64)),
+        log_likelihood, pdf, np.exp(log_stay[pdf].astype(np.float64)),
         np.exp(log_leave[pdf].astype(np.float64)), lowest, highest, graph.per_slot,
     )  # fmt: skip
     if np.isnan(expected).any():

@@ -85,64 +85,76 @@ def _traced(
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def expected_frames(  # noqa: PLR0917 - one compiled loop
-    emission: NDArray[np.float32], stay: NDArray[np.float64], leave: NDArray[np.float64],
-    lowest: NDArray[np.int64], highest: NDArray[np.int64], per_slot: int,
+    log_likelihood: NDArray[np.float32], pdf: NDArray[np.int64], stay: NDArray[np.float64],
+    leave: NDArray[np.float64], lowest: NDArray[np.int64], highest: NDArray[np.int64], per_slot: int,
 ) -> NDArray[np.float64]:  # fmt: skip
     """Return the expected frames of each slot of a chain, NaN where the numbers do not reach.
 
-    ``emission`` (frames, slots x per_slot); at each frame the slots from ``lowest`` to ``highest`` are
-    possible. Probabilities of a frame are scaled to a sum of one.
+    State s of the slots has column ``pdf[s]`` of ``log_likelihood`` (frames, P); at each frame the slots from
+    ``lowest`` to ``highest`` are possible. Probabilities of a frame are scaled to a sum of one.
     """
-    n_frames, n_states = emission.shape
-    density, forward = _forward(emission, stay, leave, lowest, highest, per_slot)
+    n_frames, n_states = len(log_likelihood), len(pdf)
+    density, forward = _forward(log_likelihood, pdf, stay, leave, lowest, highest, per_slot)
     after = np.zeros(n_states)  # of what follows, given the state; -1 is the last one
     after[-1] = 1.0
     expected = np.zeros(n_states // per_slot)
     for frame in range(n_frames - 1, -1, -1):
         first, stop = lowest[frame] * per_slot, (highest[frame] + 1) * per_slot
         if frame < n_frames - 1:
-            following = density[frame + 1]
+            following, start = density[frame + 1], lowest[frame + 1] * per_slot
             for state in range(first, stop):
-                after[state] *= stay[state] * following[state]
+                after[state] *= stay[state] * _at(following, state - start)
                 if state + 1 < n_states:
-                    after[state] += leave[state] * following[state + 1] * after[state + 1]
+                    after[state] += leave[state] * _at(following, state + 1 - start) * after[state + 1]
         weight, size = 0.0, 0.0
         for state in range(first, stop):
-            weight += forward[frame, state] * after[state]
+            weight += forward[frame, state - first] * after[state]
             size += after[state]
         if not weight > _LEAST:
             return np.full(n_states // per_slot, np.nan)
         for state in range(first, stop):
-            expected[state // per_slot] += forward[frame, state] * after[state] / weight
+            expected[state // per_slot] += forward[frame, state - first] * after[state] / weight
             after[state] /= size
     return expected
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _at(row: NDArray[np.float64], place: int) -> float:
+    """Return a value of a row, 0 beyond its ends."""
+    return row[place] if 0 <= place < len(row) else 0.0
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _forward(  # noqa: PLR0917 - one compiled loop
-    emission: NDArray[np.float32], stay: NDArray[np.float64], leave: NDArray[np.float64],
-    lowest: NDArray[np.int64], highest: NDArray[np.int64], per_slot: int,
+    log_likelihood: NDArray[np.float32], pdf: NDArray[np.int64], stay: NDArray[np.float64],
+    leave: NDArray[np.float64], lowest: NDArray[np.int64], highest: NDArray[np.int64], per_slot: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
     """Return each frame's densities by its largest, and the probabilities of its states by what came before.
 
-    Both are (frames, S) and 0 for what is not possible.
+    Both are (frames, the most states possible at a frame), so that they grow with the recording and not with
+    its square: a row begins with the first state possible at its frame and ends in zeros.
     """
-    n_frames, n_states = emission.shape
-    density = np.zeros((n_frames, n_states))
-    forward = np.zeros((n_frames, n_states))
+    n_frames, width = len(log_likelihood), ((highest - lowest).max() + 1) * per_slot
+    density = np.zeros((n_frames, width))
+    forward = np.zeros((n_frames, width))
     for frame in range(n_frames):
         first, stop = lowest[frame] * per_slot, (highest[frame] + 1) * per_slot
-        peak = emission[frame, first:stop].max()
+        scores = log_likelihood[frame]
+        peak = scores[pdf[first]]
+        for state in range(first + 1, stop):
+            peak = max(peak, scores[pdf[state]])
         total = 0.0
         for state in range(first, stop):
-            density[frame, state] = np.exp(emission[frame, state] - peak)
+            here = state - first
+            density[frame, here] = np.exp(scores[pdf[state]] - peak)
             came = 1.0 * (frame == 0 and state == 0)
             if frame:
-                came = forward[frame - 1, state] * stay[state]
+                before = state - lowest[frame - 1] * per_slot
+                came = _at(forward[frame - 1], before) * stay[state]
                 if state:
-                    came += forward[frame - 1, state - 1] * leave[state - 1]
-            forward[frame, state] = came * density[frame, state]
-            total += forward[frame, state]
+                    came += _at(forward[frame - 1], before - 1) * leave[state - 1]
+            forward[frame, here] = came * density[frame, here]
+            total += forward[frame, here]
         if total > _LEAST:
-            forward[frame, first:stop] /= total
+            forward[frame, : stop - first] /= total
     return density, forward

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 from dataclasses import replace
 from itertools import pairwise, product
 
@@ -154,3 +155,23 @@ def test_no_phone_gets_shorter_than_its_states_however_unlikely_the_text(
     assert np.diff(found).min() >= graph.per_slot
     assert len(found) == 1 + len(np.unique(path // graph.per_slot))
     assert (found[0], found[-1]) == (0, n_frames)
+
+
+def peak_bytes(n_phones: int) -> int:
+    """The most memory that the boundaries of ``n_phones`` phones of 15 frames each take."""
+    rng = np.random.default_rng(7)
+    graph = build_graph([Slot("a", "a"), Slot("n", "n")] * (n_phones // 2), np.arange(3 * n_phones) % 6)
+    states = np.repeat(np.arange(3 * n_phones), 5)
+    scores = rng.normal(0, 1, (len(states), 6)).astype(np.float32)
+    stay = np.full(6, np.log(0.8), np.float32)
+    tracemalloc.start()
+    try:
+        mean_boundaries(graph, states, scores, stay, np.log1p(-np.exp(stay)))
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_boundaries_of_a_long_recording_take_memory_by_its_length_not_its_square() -> None:
+    peak_bytes(10)  # compiles
+    assert peak_bytes(800) < 6 * peak_bytes(200)
